@@ -1,0 +1,1 @@
+"""AniMatrix: anime video generation that thinks in art, not physics."""

@@ -1,0 +1,211 @@
+"""Decoding: what a file says of itself, its frames one by one, or a whole clip. Every read is bounded."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+
+from animatrix.errors import AniMatrixError, Code
+from animatrix.media.clip import Clip
+from animatrix.media.door import MAX_PIXELS, not_a_video, open_video, reason_of
+
+MAX_CLIP_BYTES = 4 << 30  # what read_clip keeps in memory
+MAX_SECONDS = 600.0  # of wall time for one file
+
+_DEFAULT_FPS = 24.0
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the container declares; nothing is decoded for it.
+
+    ``width`` and ``height`` as displayed (after ``rotation``, clockwise degrees in 0, 90, 180, 270);
+    ``fps`` the average rate; ``frames`` the declared count or None; ``duration`` in seconds or None;
+    ``vfr`` when the average and the base rate differ by more than 1%.
+    """
+
+    width: int
+    height: int
+    fps: float
+    frames: int | None
+    duration: float | None
+    codec: str
+    rotation: int
+    vfr: bool
+
+
+def probe(path: str | os.PathLike[str]) -> VideoInfo:
+    """Size, rate, length and codec of a video file, from its header and its first frame.
+
+    Raises:
+        AniMatrixError: FILE_MISSING, FILE_NOT_A_FILE, FILE_UNREADABLE, NOT_A_VIDEO, FILE_TOO_LARGE.
+    """
+    with open_video(path) as container:
+        stream = container.streams.video[0]
+        try:
+            first = next(container.decode(stream), None)
+        except (av.FFmpegError, ValueError) as error:
+            raise not_a_video(path, reason_of(error)) from None
+        if first is None:
+            raise not_a_video(path, "not one frame can be decoded")
+        turns = _quarter_turns(first)
+        width, height = (first.height, first.width) if turns % 2 else (first.width, first.height)
+        average, base = stream.average_rate, stream.base_rate
+        return VideoInfo(
+            width=width,
+            height=height,
+            fps=_rate(stream),
+            frames=stream.frames or None,
+            duration=_declared_seconds(stream, container.duration),
+            codec=stream.codec_context.name,
+            rotation=turns * 90,
+            vfr=bool(average and base and abs(average / base - 1) > Fraction(1, 100)),
+        )
+
+
+def stream_frames(
+    path: str | os.PathLike[str],
+    *,
+    max_side: int | None = None,
+    gray: bool = False,
+    max_frames: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_seconds: float = MAX_SECONDS,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Decode a file once, frame by frame, in constant memory.
+
+    Args:
+        max_side: reduce (area average) so that the longer side has at most this many pixels; never enlarges.
+        gray: yield luma ``uint8 [H,W]`` instead of RGB; far cheaper, the colour conversion is skipped.
+        max_frames: stop after this many.
+        max_pixels: refuse larger frames.
+        max_seconds: wall time allowed for the whole file.
+
+    Yields:
+        ``(pts, frame)``: seconds from the first frame, and ``uint8 [H,W,3]`` RGB, upright.
+
+    Raises:
+        AniMatrixError: as :func:`probe`; NOT_A_VIDEO also when the file breaks off or changes its frame size.
+    """
+    deadline = time.monotonic() + max_seconds
+    with open_video(path, max_pixels) as container:
+        stream = container.streams.video[0]
+        rate = _rate(stream)
+        declared = _declared_seconds(stream, None)
+        count, start, seconds, shape = 0, None, 0.0, None
+        frames = container.decode(stream)
+        while max_frames is None or count < max_frames:
+            try:
+                frame = next(frames, None)
+            except (av.FFmpegError, ValueError) as error:
+                raise _broken(path, count, reason_of(error)) from None
+            if frame is None:
+                if count == 0:
+                    raise not_a_video(path, "not one frame can be decoded")
+                if declared is not None and seconds + 1 / rate < 0.9 * declared - 0.5:
+                    raise _broken(path, count, f"its header promises {declared:.1f} seconds")
+                return
+            if time.monotonic() > deadline:
+                raise AniMatrixError(
+                    Code.FILE_TOO_LARGE,
+                    f"decoding {os.fspath(path)} takes longer than {max_seconds:g} s",
+                    "cut it into shorter shots",
+                )
+            if shape not in (None, (frame.height, frame.width)):
+                raise _broken(path, count, "the frame size changes")
+            shape = (frame.height, frame.width)
+            if frame.time is not None:
+                start = frame.time if start is None else start
+                seconds = frame.time - start
+            else:
+                seconds = count / rate
+            count += 1
+            yield seconds, _picture(frame, max_side, gray)
+
+
+def read_clip(
+    path: str | os.PathLike[str], *, max_frames: int | None = None, max_side: int | None = None
+) -> Clip:
+    """The whole file as a :class:`Clip` (``uint8 [T,H,W,3]`` RGB, upright, at the average rate).
+
+    Args:
+        max_frames: keep only the first so many frames.
+        max_side: reduce so that the longer side has at most this many pixels.
+
+    Raises:
+        AniMatrixError: as :func:`stream_frames`; FILE_TOO_LARGE when the clip would not fit in 4 GiB.
+    """
+    with open_video(path) as container:
+        fps = _rate(container.streams.video[0])
+    kept: list[np.ndarray] = []
+    size = 0
+    for _, frame in stream_frames(path, max_side=max_side, max_frames=max_frames):
+        size += frame.nbytes
+        if size > MAX_CLIP_BYTES:
+            raise AniMatrixError(
+                Code.FILE_TOO_LARGE,
+                f"{os.fspath(path)} is too long to hold in memory ({len(kept)} frames read)",
+                "pass max_frames or max_side, or stream its frames",
+            )
+        kept.append(frame)
+    return Clip(np.stack(kept), fps)
+
+
+def _rate(stream: VideoStream) -> float:
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    return float(rate) if rate and 0 < rate <= 1000 else _DEFAULT_FPS
+
+
+def _declared_seconds(stream: VideoStream, container_duration: int | None) -> float | None:
+    """Length of the picture track; Matroska keeps it as a tag, other files in the header."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    tag = stream.metadata.get("DURATION", "")
+    try:
+        hours, minutes, rest = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+    except ValueError:
+        return container_duration / av.time_base if container_duration else None
+
+
+def _quarter_turns(frame: av.VideoFrame) -> int:
+    """Clockwise quarter turns that show the frame upright. The display matrix counts counter-clockwise."""
+    return round(-frame.rotation / 90) % 4
+
+
+def _picture(frame: av.VideoFrame, max_side: int | None, gray: bool) -> np.ndarray:
+    picture = _luma(frame) if gray else frame.to_ndarray(format="rgb24")
+    height, width = picture.shape[:2]
+    if max_side is not None and max(height, width) > max_side:
+        scale = max_side / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    turns = _quarter_turns(frame)
+    if turns:
+        picture = np.ascontiguousarray(np.rot90(picture, -turns))
+    return picture
+
+
+def _luma(frame: av.VideoFrame) -> np.ndarray:
+    """Y plane without conversion where the format has one of 8 bits, else FFmpeg's gray."""
+    if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12"):
+        plane = frame.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width].copy()  # the decoder reuses the buffer
+    return frame.to_ndarray(format="gray")
+
+
+def _broken(path: str | os.PathLike[str], count: int, reason: str) -> AniMatrixError:
+    return AniMatrixError(
+        Code.NOT_A_VIDEO,
+        f"{os.fspath(path)} is damaged or cut off after {count} frames: {reason}",
+        "repair or encode it again",
+    )

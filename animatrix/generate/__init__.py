@@ -1,0 +1,1 @@
+"""From a directive to a clip on disk, read back."""

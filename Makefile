@@ -1,0 +1,32 @@
+# `make generate` and `make test` each set everything up first. Nothing outside this folder is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+NARRATIVE ?= A girl with red hair runs over a rooftop at sunset, her scarf streaming behind her.
+TAGS ?= --tag camera_move=pan_left --tag drawing_cadence=twos --tag impact_frame=inverted_frame@15-16
+
+.PHONY: generate test slow check bench clean
+generate: $(STAMP)
+	@mkdir -p out
+	$(BIN)/animatrix generate "$(NARRATIVE)" $(TAGS) --seed 7 --out out/clip.mp4
+
+test: $(STAMP)
+	$(BIN)/pytest -q -n 2
+
+slow: $(STAMP)
+	$(BIN)/pytest -q -m slow
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# torch first and pinned, so that no other package can bring a different build.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
+	@touch $@
+
+clean:
+	rm -rf .venv out

@@ -1,0 +1,150 @@
+"""``animatrix generate``: a narrative and tags in, a clip and its report out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from animatrix.errors import AniMatrixError, Code
+
+EXAMPLE = """\b
+Example:
+  animatrix generate "A girl in a red scarf runs over a rooftop." --tag camera_move=pan_left \\
+      --tag drawing_cadence=twos --tag impact_frame=white_frame@14-15 --seed 7 --out clip.mp4
+"""
+SUFFIXES = (".mp4", ".mkv")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and len(text) < 12):
+        raise AniMatrixError(Code.BAD_OPTION, f"--size {text!r} is not WIDTHxHEIGHT", "for example 160x96")
+    return int(width), int(height)
+
+
+def _keyframe(text: str) -> tuple[int, Path]:
+    index, eq, path = text.partition("=")
+    if not (eq and index.isdecimal() and path):
+        raise AniMatrixError(
+            Code.BAD_OPTION, f"--keyframe {text!r} is not INDEX=IMAGE", "for example --keyframe 0=first.png"
+        )
+    return int(index), Path(path)
+
+
+def _range(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise AniMatrixError(Code.BAD_OPTION, f"--{name} {value:g} is out of range", f"use {low:g} to {high:g}")
+
+
+def _directive(narrative: str, tags: list[str], file: Path | None, frames: int | None) -> Any:
+    """The directive asked for: the file's, with narrative, tags and length of the command line on top."""
+    from animatrix.knowledge import Directive
+
+    if file is None and not narrative.strip() and not tags:
+        raise AniMatrixError(
+            Code.BAD_DIRECTIVE,
+            "nothing was asked for",
+            'give a narrative, --tag or --directive, e.g. animatrix generate "A girl waves."',
+        )
+    content: dict[str, Any] = {"narrative": "", "tags": {}, "frames": 33, "fps": 24}
+    if file is not None:
+        content = json.loads(Directive.from_file(file).canonical_json())
+    if narrative:
+        content["narrative"] = narrative
+    if frames is not None:
+        content["frames"] = frames
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for text in tags:
+        name, parsed = Directive.parse_tag(text)
+        asked.setdefault(name, []).extend({"value": t.value, "span": t.span} for t in parsed)
+    content["tags"] |= asked
+    return Directive.model_validate(content)
+
+
+def generate(
+    narrative: Annotated[str, typer.Argument(help="What happens, in a sentence or two.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="field=value[@first-last]; repeat for more.")] = None,
+    directive: Annotated[Path | None, typer.Option(help="A directive file (YAML or JSON).")] = None,
+    model: Annotated[str, typer.Option(help="'nano' or the path of a saved pipeline.")] = "nano",
+    seed: Annotated[int, typer.Option(help="Same directive and seed, same bytes.")] = 0,
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 24,
+    guidance: Annotated[float, typer.Option(help="How strongly the narrative is followed.")] = 3.0,
+    tag_guidance: Annotated[
+        float | None, typer.Option(help="How strongly the tags are followed (default: as --guidance).")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(help="Length in frames, 4n+1 (default 33).")] = None,
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "160x96",
+    keyframe: Annotated[
+        list[str] | None, typer.Option(help="INDEX=IMAGE: a given picture at an exact frame; repeat for more.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The clip to write; its report is written beside it.")] = Path(
+        "clip.mp4"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
+) -> None:
+    """Make an anime clip from a narrative and tags, and read it back: asked against measured."""
+    if out.suffix.lower() not in SUFFIXES:
+        raise AniMatrixError(
+            Code.UNSUPPORTED_OUTPUT, f"--out {out} is not a video file name", f"end it in {' or '.join(SUFFIXES)}"
+        )
+    if not out.parent.is_dir():
+        raise AniMatrixError(Code.NOT_WRITABLE, f"folder {out.parent} does not exist", "create it first")
+    if out.is_dir():
+        raise AniMatrixError(Code.NOT_WRITABLE, f"--out {out} is a folder", "name a file")
+    _range("steps", steps, 1, 200)
+    _range("guidance", guidance, 0, 30)
+    _range("tag-guidance", tag_guidance, 0, 30)
+    _range("seed", seed, 0, 2**63 - 1)
+    asked = _directive(narrative, tag or [], directive, frames)
+
+    from animatrix.generate.run import Request, model_path
+    from animatrix.generate.run import generate as make
+
+    request = Request(
+        directive=asked,
+        model=model,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        tag_guidance=tag_guidance,
+        size=_size(size),
+        keyframes=dict(_keyframe(k) for k in keyframe or []),
+    )
+    model_path(model)
+    result = make(request, out, on_step=None if not sys.stderr.isatty() else _bar)
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        _print(result)
+
+
+def _bar(done: int, total: int) -> None:
+    end = "\n" if done == total else ""
+    print(f"\rdenoising {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("field", "asked", "measured", "confidence", "", title="asked against measured")
+    marks = {True: "[green]as asked", False: "[red]differs", None: "[dim]not judged"}
+    for row in result["report"]:
+        table.add_row(
+            row["field"],
+            " + ".join(row["asked"]),
+            " + ".join(row["measured"] or ["-"]),
+            "-" if row["confidence"] is None else f"{row['confidence']:.2f}",
+            marks[row["ok"]],
+        )
+    console = Console()
+    if result["report"]:
+        console.print(table)
+    spent = ", ".join(f"{k} {v:.1f} s" for k, v in result["seconds"].items())
+    console.print(f"[dim]{spent}", highlight=False)
+    # The path comes last and alone on its line: scripts and people look for it there.
+    print(result["clip"])

@@ -1,0 +1,164 @@
+"""The nano video autoencoder: 4 frames x 8 x 8 pixels to one latent position, cheap on two CPU cores.
+
+Two properties are chosen for animation rather than for photographs:
+
+* Every latent frame is encoded from its own four frames alone, and those four enter the network as separate channels,
+  never averaged. A one-frame flash or a drawing change on ones therefore cannot be blurred away by a temporal
+  convolution, and frame 0 has a latent of its own (4n+1 frames give n+1 latent frames, as in Wan).
+* Only the decoder looks across latent frames, so that held drawings stay still instead of shimmering.
+
+It has the interface the Wan pipelines expect of a VAE (``config.z_dim``, ``latents_mean``, ``latents_std``,
+``scale_factor_temporal``, ``scale_factor_spatial``, ``encode(x).latents``, ``decode(z)``). It is deterministic: there is no
+posterior to sample.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
+from diffusers.models.autoencoders.vae import DecoderOutput
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+TEMPORAL = 4  # frames per latent frame
+SPATIAL = 8  # pixels per latent position, each way
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions over [N,C,H,W] with a channel RMS norm in front; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.conv_in = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6) * self.gain
+        return x + self.conv_out(F.silu(self.conv_in(h)))
+
+
+class TimeMix(nn.Module):
+    """Residual three-tap convolution along latent time over [B*F,C,H,W]; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Tensor, batch: int) -> Tensor:
+        x_BCFHW = x.unflatten(0, (batch, -1)).transpose(1, 2)
+        return x + self.conv(x_BCFHW).transpose(1, 2).flatten(0, 1)
+
+
+class AutoencoderNano(ModelMixin, ConfigMixin):
+    """Video autoencoder with independent latent frames.
+
+    Args:
+        z_dim: latent channels.
+        encoder_widths, decoder_widths: channels at 1/2, 1/4 and 1/8 of the picture size.
+        pixel_width: channels per frame of the full-resolution refinement.
+        latents_mean, latents_std: per-channel statistics of the training corpus, ``z_dim`` numbers each.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        z_dim: int = 24,
+        encoder_widths: tuple[int, ...] = (64, 96, 128),
+        decoder_widths: tuple[int, ...] = (72, 112, 160),
+        pixel_width: int = 12,
+        latents_mean: tuple[float, ...] | None = None,
+        latents_std: tuple[float, ...] | None = None,
+        scale_factor_temporal: int = TEMPORAL,
+        scale_factor_spatial: int = SPATIAL,
+    ) -> None:
+        super().__init__()
+        if latents_mean is None or latents_std is None:
+            self.register_to_config(latents_mean=[0.0] * z_dim, latents_std=[1.0] * z_dim)
+        a, b, c = encoder_widths
+        self.enc_in = nn.Conv2d(3 * TEMPORAL * 4, a, 3, padding=1)
+        self.enc_half = Residual(a)
+        self.enc_to_quarter = nn.Conv2d(4 * a, b, 1)
+        self.enc_quarter = Residual(b)
+        self.enc_to_eighth = nn.Conv2d(4 * b, c, 1)
+        self.enc_eighth = Residual(c)
+        self.enc_out = nn.Conv2d(c, z_dim, 1)
+
+        a, b, c = decoder_widths
+        self.dec_in = nn.Conv2d(z_dim, c, 3, padding=1)
+        self.dec_time_a = TimeMix(c)
+        self.dec_eighth = Residual(c)
+        self.dec_time_b = TimeMix(c)
+        self.dec_to_quarter = nn.Conv2d(c, 4 * b, 1)
+        self.dec_quarter = Residual(b)
+        self.dec_time_c = TimeMix(b)
+        self.dec_to_half = nn.Conv2d(b, 4 * a, 1)
+        self.dec_half = Residual(a)
+        self.dec_half_b = Residual(a)
+        self.dec_to_pixels = nn.Conv2d(a, TEMPORAL * (pixel_width + 3) * 4, 3, padding=1)
+        # Block edges of the pixel shuffle are smoothed where they show: at full resolution, across neighbouring frames.
+        self.pixel_in = nn.Conv3d(pixel_width, pixel_width, (1, 3, 3), padding=(0, 1, 1))
+        self.pixel_out = nn.Conv3d(pixel_width, 3, (3, 3, 3), padding=1)
+        nn.init.zeros_(self.pixel_out.weight)
+        nn.init.zeros_(self.pixel_out.bias)
+
+    def encode(self, x: Tensor, return_dict: bool = True) -> AutoencoderTinyOutput | tuple[Tensor]:
+        """Pixels [B,3,4n+1,H,W] in [-1,1] to latents [B,z_dim,n+1,H/8,W/8] (not normalised)."""
+        b, _, f, h, w = x.shape
+        if f % TEMPORAL != 1 or h % SPATIAL or w % SPATIAL:
+            raise ValueError(f"need 4n+1 frames and sides divisible by {SPATIAL}, not {f} frames of {w}x{h}")
+        x = torch.cat([x[:, :, :1].expand(-1, -1, TEMPORAL - 1, -1, -1), x], dim=2)
+        x = x.unflatten(2, (-1, TEMPORAL)).permute(0, 2, 3, 1, 4, 5).reshape(-1, TEMPORAL * 3, h, w)
+        z = self.enc_half(self.enc_in(F.pixel_unshuffle(x, 2)))
+        z = self.enc_quarter(self.enc_to_quarter(F.pixel_unshuffle(z, 2)))
+        z = self.enc_eighth(self.enc_to_eighth(F.pixel_unshuffle(z, 2)))
+        z = self.enc_out(z).unflatten(0, (b, -1)).transpose(1, 2)
+        return AutoencoderTinyOutput(latents=z) if return_dict else (z,)
+
+    def decode(self, z: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
+        """Latents [B,z_dim,n+1,h,w] to pixels [B,3,4n+1,8h,8w] in [-1,1]."""
+        b = z.shape[0]
+        x = self.dec_in(z.transpose(1, 2).flatten(0, 1))
+        x = self.dec_time_b(self.dec_eighth(self.dec_time_a(x, b)), b)
+        x = self.dec_quarter(F.pixel_shuffle(self.dec_to_quarter(x), 2))
+        x = self.dec_half(F.pixel_shuffle(self.dec_to_half(self.dec_time_c(x, b)), 2))
+        x = self.dec_half_b(x)
+        x = F.pixel_shuffle(self.dec_to_pixels(F.silu(x)), 2)
+        # [B*F, 4*(3+P), H, W] -> [B, 3+P, 4F, H, W]: each of the four frames owns its channels.
+        x = x.unflatten(0, (b, -1)).unflatten(2, (TEMPORAL, -1)).permute(0, 3, 1, 2, 4, 5).flatten(2, 3)
+        rgb, detail = x[:, :3], x[:, 3:]
+        rgb = rgb + self.pixel_out(F.silu(self.pixel_in(detail)))
+        rgb = rgb[:, :, TEMPORAL - 1 :]
+        return DecoderOutput(sample=rgb) if return_dict else (rgb,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Round trip of pixels [B,3,4n+1,H,W]."""
+        return self.decode(self.encode(x).latents).sample
+
+    def normalise(self, z: Tensor) -> Tensor:
+        """Latents to zero mean and unit variance per channel, the space the transformer works in."""
+        mean, std = self._statistics(z)
+        return (z - mean) / std
+
+    def denormalise(self, z: Tensor) -> Tensor:
+        """Inverse of :meth:`normalise`."""
+        mean, std = self._statistics(z)
+        return z * std + mean
+
+    def _statistics(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (1, -1, 1, 1, 1)
+        return (
+            torch.tensor(self.config.latents_mean, device=z.device, dtype=z.dtype).view(shape),
+            torch.tensor(self.config.latents_std, device=z.device, dtype=z.dtype).view(shape),
+        )
+
+
+def subframe(index: int) -> tuple[int, int]:
+    """(latent frame, subframe 0..3) that frame ``index`` >= 0 falls in; frame 0 fills latent frame 0 alone."""
+    return (0, TEMPORAL - 1) if index == 0 else ((index - 1) // TEMPORAL + 1, (index - 1) % TEMPORAL)

@@ -2,12 +2,31 @@
 
 clip = read_clip("shot.mp4")
 write_video(clip, "copy.mp4")
+
+libav is loaded when a file is first touched: drawing and training pass clips round without it.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from animatrix.media.clip import Clip
-from animatrix.media.contact import contact_sheet
-from animatrix.media.read import VideoInfo, probe, read_clip, stream_frames
-from animatrix.media.write import write_png_sequence, write_video
+
+if TYPE_CHECKING:
+    from animatrix.media.contact import contact_sheet
+    from animatrix.media.read import VideoInfo, probe, read_clip, stream_frames
+    from animatrix.media.write import write_png_sequence, write_video
+
+_HOMES = {
+    "VideoInfo": "read",
+    "contact_sheet": "contact",
+    "probe": "read",
+    "read_clip": "read",
+    "stream_frames": "read",
+    "write_png_sequence": "write",
+    "write_video": "write",
+}
 
 __all__ = [
     "Clip",
@@ -19,3 +38,9 @@ __all__ = [
     "write_png_sequence",
     "write_video",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,9 @@
+"""AniCaption: production variables read back from pixels.
+
+for shot in caption("shot.mp4"):
+    print(shot.tags["camera_move"][0].value, shot.narrative)
+"""
+
+from animatrix.caption.shots import CaptionTag, ShotCaption, caption
+
+__all__ = ["CaptionTag", "ShotCaption", "caption"]

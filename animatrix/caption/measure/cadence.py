@@ -1,0 +1,216 @@
+"""New drawings: when the figure is redrawn, and how long each drawing is held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from animatrix.caption.measure.alignment import apply, compose
+from animatrix.caption.measure.camera import measure_path, rescale, to_gray
+from animatrix.caption.measure.thresholds import CADENCE, CadenceThresholds
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """When drawings change, in frames of the container.
+
+    ``change`` float [T-1]: unexplained difference between frames t and t+1, in units of the picture's own
+    tolerance (about 0.1 on a held drawing, above 1 on a new one); ``new`` bool [T-1]; ``flash`` bool
+    [T-1]: the whole picture changed (a flash, an inverted frame, a cut), which says nothing of the
+    drawing; ``threshold`` the level ``new`` was decided at; ``noise`` the change of the median block;
+    ``contrast`` the ratio of the change on new drawings to that on held ones; ``bimodal`` whether the two
+    are separate kinds.
+    """
+
+    change: np.ndarray
+    new: np.ndarray
+    flash: np.ndarray
+    threshold: float
+    noise: float
+    contrast: float
+    bimodal: bool
+
+    @property
+    def runs(self) -> list[int]:
+        """Frames each drawing is held, in order; they sum to the length of the shot."""
+        edges = np.concatenate([[0], np.flatnonzero(self.new) + 1, [len(self.change) + 1]])
+        return np.diff(edges).tolist()
+
+
+def drawing_runs(frames: np.ndarray, path: np.ndarray | None = None) -> list[int]:
+    """Frames each drawing of the figure is held, in order; they sum to T.
+
+    Args:
+        frames: uint8 ``[T,H,W,3]`` RGB or ``[T,H,W]`` gray.
+        path: camera ``[T,2,3]`` in pixels of ``frames`` (as ``estimate_path`` gives); measured when None.
+    """
+    gray = to_gray(frames)
+    if path is None:
+        matrices = measure_path(gray).matrices
+    else:
+        matrices = rescale(np.asarray(path, np.float64), frames.shape[2] / gray.shape[2])
+    return read_drawings(gray, matrices).runs
+
+
+def read_drawings(
+    gray: Sequence[np.ndarray] | np.ndarray, matrices: np.ndarray, limits: CadenceThresholds = CADENCE
+) -> Drawings:
+    """Decide frame by frame whether the figure is a new drawing, from gray frames and the camera's path.
+
+    A pixel is explained when the previous frame shows it after the camera's step (the plate, and a cel
+    pegged to it), or at the same place (a cel that stays put on the screen), or when the plate itself does
+    (uncovered background). Only a new drawing leaves something unexplained.
+    """
+    blocks = _unexplained(gray, matrices, limits)
+    count = max(4, blocks.shape[1] // 50)
+    change = np.sort(blocks, axis=1)[:, -count:].mean(1)
+    flash = (blocks > limits.flash_level).mean(1) > limits.flash_area
+    noise = float(np.median(blocks))
+    usable = change[~flash]
+    if not len(usable):
+        nothing = np.zeros(len(change), bool)
+        return Drawings(change, nothing, flash, np.inf, noise, 1.0, False)
+    held_most = limits.held_offset + limits.held_gain * noise
+    threshold, bimodal = _threshold(change, flash, held_most, limits)
+    new = (change > threshold) & ~flash
+    held = ~new & ~flash
+    contrast = 1.0
+    if new.any():
+        base = np.median(change[held]) if held.any() else held_most / 2
+        contrast = float(np.median(change[new]) / (base + 0.05))
+    return Drawings(change, new, flash, threshold, noise, contrast, bimodal)
+
+
+def _threshold(
+    change: np.ndarray, flash: np.ndarray, held_most: float, limits: CadenceThresholds
+) -> tuple[float, bool]:
+    """Level of change that tells a new drawing from a held one, and whether the shot itself shows two kinds.
+
+    Otsu's split of log change where it separates well; else a beat, where every n-th step is livelier; else
+    ``held_most``, which calls the whole shot held or redrawn on every frame.
+    """
+    values = np.sort(np.log(change[~flash] + 0.05))
+    if len(values) < 4 or values[-1] - values[0] < 1e-3:
+        return held_most, False
+    count = np.arange(1, len(values))
+    total = np.cumsum(values)
+    below = total[:-1] / count
+    above = (total[-1] - total[:-1]) / (len(values) - count)
+    between = count * (len(values) - count) / len(values) ** 2 * (above - below) ** 2
+    cut = int(between.argmax())
+    ratio = float(np.exp(above[cut] - below[cut]))
+    if between[cut] < limits.split_share * values.var() or ratio < limits.least_contrast:
+        beat = _beat(np.log(change + 0.05), ~flash, limits)
+        return (beat, True) if beat is not None else (held_most, False)
+    if np.exp(below[cut]) - 0.05 > held_most:  # even the calmer kind is more than a held drawing shows
+        return held_most, False
+    return float(np.exp((values[cut] + values[cut + 1]) / 2) - 0.05), True
+
+
+def _beat(values: np.ndarray, usable: np.ndarray, limits: CadenceThresholds) -> float | None:
+    """Threshold between the steps on a beat of 2 to 6 frames and those off it, when they surely differ."""
+    index = np.arange(len(values))
+    best, threshold = limits.beat_certainty, None
+    for period in range(2, 7):
+        for phase in range(period):
+            on, off = values[(index % period == phase) & usable], values[(index % period != phase) & usable]
+            if len(on) < 4 or len(off) < 4:
+                continue
+            spread = np.sqrt(on.var(ddof=1) / len(on) + off.var(ddof=1) / len(off)) + 1e-6
+            certainty = (on.mean() - off.mean()) / spread
+            if certainty > best and np.exp(on.mean()) > limits.least_change:
+                best, threshold = certainty, float(np.exp((on.mean() + 2 * off.mean()) / 3) - 0.05)
+    return threshold
+
+
+def _unexplained(
+    gray: Sequence[np.ndarray] | np.ndarray, matrices: np.ndarray, limits: CadenceThresholds
+) -> np.ndarray:
+    """Mean unexplained difference per block and step, ``[T-1, blocks]``."""
+    height, width = gray[0].shape
+    smooth = [cv2.GaussianBlur(g.astype(np.float32), (0, 0), limits.blur) for g in gray]
+    plate, placed = _plate(smooth, matrices)
+    block = max(6, round(height / 12))
+    rows, columns = height // block, width // block
+    size = (width, height)
+    result = []
+    before = smooth[0]
+    for t in range(1, len(smooth)):
+        picture = smooth[t]
+        step = compose(matrices[t], cv2.invertAffineTransform(matrices[t - 1]))
+        error = np.abs(picture - before)
+        if np.abs(apply(step, _rim(size)) - _rim(size)).max() > 0.02:
+            error = np.minimum(error, _difference(picture, before, step))
+        back = compose(matrices[t], cv2.invertAffineTransform(placed))
+        error = np.minimum(error, _difference(picture, plate, back))
+        across = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)
+        down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)
+        error /= limits.tolerance + cv2.magnitude(across, down)
+        rim = 3
+        error[:rim], error[-rim:], error[:, :rim], error[:, -rim:] = 0, 0, 0, 0
+        cells = error[: rows * block, : columns * block].reshape(rows, block, columns, block)
+        result.append(cells.mean((1, 3)).ravel())
+        before = picture
+    return np.array(result) if result else np.zeros((0, max(rows * columns, 1)))
+
+
+def _rim(size: tuple[int, int]) -> np.ndarray:
+    return np.array([[0, 0], [size[0] - 1.0, 0], [0, size[1] - 1.0], [size[0] - 1.0, size[1] - 1.0]])
+
+
+def _difference(picture: np.ndarray, other: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """|picture - other moved by motion|; huge where the other does not reach."""
+    height, width = picture.shape
+    moved = cv2.warpAffine(other, motion, (width, height), flags=cv2.INTER_LINEAR, borderValue=-1e3)
+    return cv2.absdiff(picture, moved)
+
+
+def _plate(
+    frames: list[np.ndarray], matrices: np.ndarray, samples: int = 13
+) -> tuple[np.ndarray, np.ndarray]:
+    """The background alone: the median of frames laid over each other by the camera's path.
+
+    Returns the canvas float32 and the ``[2,3]`` matrix from frame-0 pixels to the canvas; -1000 marks what no
+    frame shows.
+    """
+    height, width = frames[0].shape
+    inverse = [cv2.invertAffineTransform(m) for m in matrices]
+    reached = np.concatenate([apply(i, _rim((width, height))) for i in inverse])
+    low = np.clip(np.floor(reached.min(0)), [-2 * width, -2 * height], 0)
+    high = np.clip(np.ceil(reached.max(0)), 0, [3 * width, 3 * height])
+    placed = np.array([[1.0, 0, -low[0]], [0, 1.0, -low[1]]])
+    canvas = tuple(int(v) + 1 for v in high - low)
+    layers = np.stack(
+        [
+            cv2.warpAffine(frames[i], compose(placed, inverse[i]), canvas, borderValue=np.nan)
+            for i in np.unique(np.linspace(0, len(frames) - 1, samples).round().astype(int))
+        ]
+    )
+    # nanmedian is slow; sorting puts NaN last, so the middle of the valid ones is at half their count.
+    layers.sort(axis=0)
+    valid = (~np.isnan(layers)).sum(0)
+    middle = np.take_along_axis(layers, np.maximum(valid - 1, 0)[None] // 2, 0)[0]
+    return np.where(valid > 0, middle, -1e3).astype(np.float32), placed
+
+
+def drawing_starts(new: np.ndarray, pts: np.ndarray, fps: float, vfr: bool) -> tuple[np.ndarray, bool]:
+    """Starts of drawings counted at 24 fps, and whether the container can carry such a count.
+
+    A film frame n lies in a faster container at frame ceil(n * fps / 24), so the inverse is exact for
+    pulldown to 30, 48 and 60 fps; containers near 25 fps hold film frames one to one. The count cannot be
+    carried (False) when more drawings are shown than 24 a second hold, or when a rate below 24 is no
+    divisor of it.
+    """
+    index = np.concatenate([[0], np.flatnonzero(new) + 1])
+    if vfr:
+        return np.round(pts[index] * 24.0).astype(int), True
+    if 23.0 <= fps <= 25.5:
+        return index, True
+    starts = np.floor(index * 24.0 / fps + 1e-6).astype(int)
+    if fps > 24:
+        clashes = float((np.diff(starts) == 0).mean()) if len(starts) > 1 else 0.0
+        return starts, clashes <= 0.1
+    return starts, abs(24 / fps - round(24 / fps)) < 0.02

@@ -1,0 +1,194 @@
+"""The camera's path over a shot, and what a director would call it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from animatrix.caption.measure.alignment import (
+    IDENTITY,
+    apply,
+    candidates,
+    compose,
+    corners,
+    track,
+)
+from animatrix.caption.measure.thresholds import CAMERA, CameraThresholds
+
+ANALYSIS_SIDE = 320  # pixels of the longer side; finer detail costs time and gains nothing for rigid motion
+
+
+@dataclass(frozen=True)
+class CameraPath:
+    """``matrices`` float ``[T,2,3]`` map plate pixels of frame 0 to pixels of frame t, as ``size`` (w, h)
+    counts.
+
+    ``support`` [T-1]: share of the tracked picture that follows the camera's step; ``seen`` bool [T-1]: steps
+    measured, the others are bridged.
+    """
+
+    matrices: np.ndarray
+    steps: np.ndarray
+    support: np.ndarray
+    seen: np.ndarray
+    size: tuple[int, int]
+
+    @property
+    def trusted(self) -> float:
+        """Share of steps that were measured and not bridged."""
+        return float(self.seen.mean()) if len(self.seen) else 0.0
+
+
+def to_gray(frames: np.ndarray, side: int = ANALYSIS_SIDE) -> np.ndarray:
+    """Luma ``uint8 [T,h,w]``, longer side at most ``side``, of RGB ``[T,H,W,3]`` or gray ``[T,H,W]``."""
+    return np.stack([_gray(f, side) for f in frames])
+
+
+def _gray(frame: np.ndarray, side: int) -> np.ndarray:
+    if frame.ndim == 3:
+        frame = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    height, width = frame.shape
+    if max(height, width) > side:
+        scale = side / max(height, width)
+        size = (round(width * scale), round(height * scale))
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return frame
+
+
+def estimate_path(frames: np.ndarray) -> np.ndarray:
+    """Camera path ``[T,2,3]`` in the pixels of ``frames`` (uint8 ``[T,H,W,3]`` RGB or ``[T,H,W]`` gray).
+
+    Maps plate pixels of frame 0 to frame t; frame 0 is the identity. Steps in which nothing can be seen are
+    bridged; use :func:`measure_path` to know which.
+    """
+    gray = to_gray(frames)
+    return rescale(measure_path(gray).matrices, gray.shape[2] / frames.shape[2])
+
+
+def rescale(matrices: np.ndarray, scale: float) -> np.ndarray:
+    """Matrices ``[T,2,3]`` of pictures reduced by ``scale``, in pixels of the full size."""
+    offset = 0.5 * scale - 0.5
+    linear = matrices[:, :, :2]
+    shift = (linear @ np.full((2, 1), offset))[..., 0] + matrices[:, :, 2] - offset
+    return np.concatenate([linear, (shift / scale)[..., None]], axis=2)
+
+
+def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThresholds = CAMERA) -> CameraPath:
+    """The path through gray frames ``uint8 [h,w]`` of analysis size.
+
+    Each step has several candidate motions; the chain of candidates with the most support and the least
+    jerk over the whole shot is the camera (Viterbi). A figure that is larger than its background for some
+    frames does not hijack it: its motion stops and starts with its drawings, the camera's does not.
+    """
+    height, width = gray[0].shape
+    sigma = max(limits.sigma * width, limits.sigma_pixels)
+    options: list[list[np.ndarray]] = []
+    support: list[np.ndarray] = []
+    previous = IDENTITY
+    for before, after in pairwise(gray):
+        tracks = track(before, after, corners(before, limits.corner_floor))
+        found = _distinct(candidates(tracks, [IDENTITY, previous], sigma), (width, height), 0.25 * sigma)
+        if len(tracks) < limits.min_tracks or not found:
+            found, scores = [previous], np.zeros(1)
+        else:
+            scores = np.array([tracks.support(m, 1.5 * sigma) for m in found])
+            previous = found[int(scores.argmax())]
+        options.append(found)
+        support.append(scores)
+    if not options:
+        return CameraPath(
+            IDENTITY[None], np.empty((0, 2, 3)), np.empty(0), np.empty(0, bool), (width, height)
+        )
+    chosen = _smoothest(options, support, (width, height), limits)
+    steps = np.stack([found[k] for found, k in zip(options, chosen, strict=True)])
+    scores = np.array([s[k] for s, k in zip(support, chosen, strict=True)])
+    seen = scores >= limits.lost_support
+    steps = _bridged(gray, steps, seen, sigma, limits)
+    matrices = [IDENTITY]
+    for step in steps:
+        matrices.append(compose(step, matrices[-1]))
+    return CameraPath(np.stack(matrices), steps, scores, seen, (width, height))
+
+
+def _frame_points(size: tuple[int, int]) -> np.ndarray:
+    """Corners and centre of the frame: where two motions are compared."""
+    w, h = size[0] - 1.0, size[1] - 1.0
+    return np.array([[0, 0], [w, 0], [0, h], [w, h], [w / 2, h / 2]])
+
+
+def _distinct(found: list[np.ndarray], size: tuple[int, int], apart: float) -> list[np.ndarray]:
+    points = _frame_points(size)
+    kept: list[np.ndarray] = []
+    for motion in found:
+        there = apply(motion, points)
+        if all(np.abs(there - apply(other, points)).max() > apart for other in kept):
+            kept.append(motion)
+    return kept
+
+
+def _smoothest(
+    options: list[list[np.ndarray]],
+    support: list[np.ndarray],
+    size: tuple[int, int],
+    limits: CameraThresholds,
+) -> list[int]:
+    """Index per step of the chain with the greatest support minus jumps."""
+    points = _frame_points(size)
+    scale = limits.jump_scale * size[0]
+    there = [np.stack([apply(m, points) for m in found]) for found in options]
+    score = support[0]
+    back: list[np.ndarray] = []
+    for t in range(1, len(options)):
+        jump = np.abs(there[t][None] - there[t - 1][:, None]).max((2, 3))  # [from, to] pixels
+        total = score[:, None] - limits.jump_cost * np.minimum(jump / scale, 1.0)
+        back.append(total.argmax(0))
+        score = total.max(0) + support[t]
+    chain = [int(score.argmax())]
+    for pointers in reversed(back):
+        chain.append(int(pointers[chain[-1]]))
+    return chain[::-1]
+
+
+def _bridged(
+    gray: Sequence[np.ndarray] | np.ndarray,
+    steps: np.ndarray,
+    seen: np.ndarray,
+    sigma: float,
+    limits: CameraThresholds,
+) -> np.ndarray:
+    """Steps with each lost run replaced by the motion between the frames on its two sides, in equal parts."""
+    steps = steps.copy()
+    t = 0
+    while t < len(steps):
+        if seen[t]:
+            t += 1
+            continue
+        end = t
+        while end < len(steps) and not seen[end]:
+            end += 1
+        whole = None
+        if end < len(steps) and end - t <= limits.bridge:
+            # Steps t..end-1 are lost: frame t is good, frame end is the first good one after it.
+            tracks = track(gray[t], gray[end], corners(gray[t], limits.corner_floor))
+            near = steps[t - 1] if t else steps[end]
+            found = candidates(tracks, [_power(near, end - t), IDENTITY], 2 * sigma)
+            scores = [tracks.support(m, 3 * sigma) for m in found]
+            if scores and max(scores) >= limits.lost_support and len(tracks) >= limits.min_tracks:
+                whole = found[int(np.argmax(scores))]
+        if whole is not None:
+            steps[t:end] = IDENTITY + (whole - IDENTITY) / (end - t)
+        else:
+            steps[t:end] = steps[t - 1] if t else (steps[end] if end < len(steps) else IDENTITY)
+        t = end
+    return steps
+
+
+def _power(motion: np.ndarray, count: int) -> np.ndarray:
+    result = IDENTITY
+    for _ in range(count):
+        result = compose(motion, result)
+    return result

@@ -1,0 +1,158 @@
+"""camera_move: what the camera does, from its path. On pan_left the camera goes left, the content right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from animatrix.caption.measure.alignment import apply
+from animatrix.caption.measure.camera import CameraPath
+from animatrix.caption.measure.registry import Abstention, Finding, measures
+from animatrix.caption.measure.shot import Shot
+from animatrix.caption.measure.thresholds import CAMERA_MOVE, CameraMoveThresholds
+
+# component -> (value when it rises, value when it falls, what the evidence calls it and its factor)
+VALUES: dict[str, tuple[str, str]] = {
+    "x": ("pan_left", "pan_right"),
+    "y": ("tilt_up", "tilt_down"),
+    "scale": ("track_up", "track_back"),
+    "angle": ("roll", "roll"),
+}
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One stretch of a component in one direction, between container frames ``first`` and ``last``.
+
+    ``amount`` is signed, as a share of the frame width by which the picture's content moved.
+    """
+
+    component: str
+    first: int
+    last: int
+    amount: float
+
+    @property
+    def value(self) -> str:
+        rising, falling = VALUES[self.component]
+        return rising if self.amount > 0 else falling
+
+
+def components(path: CameraPath) -> dict[str, np.ndarray]:
+    """The path's four components over time, each [T] as content movement in shares of the frame width.
+
+    ``x`` and ``y``: where the frame's centre went; ``scale`` and ``angle``: how far a point half-way to the
+    left or right edge moved by zoom (log scale / 4) or turn (radians / 4).
+    """
+    width, height = path.size
+    centre = np.array([[(width - 1) / 2, (height - 1) / 2]])
+    moved = np.stack([apply(m, centre)[0] for m in path.matrices]) - centre
+    a, b = path.matrices[:, 0, 0], path.matrices[:, 1, 0]
+    return {
+        "x": moved[:, 0] / width,
+        "y": moved[:, 1] / width,
+        "scale": np.log(np.hypot(a, b)) / 4,
+        "angle": np.unwrap(np.arctan2(b, a)) / 4,
+    }
+
+
+def smoothed(values: np.ndarray, frames: int) -> np.ndarray:
+    """Moving average over an odd number of frames, the ends held: takes shake out of a path."""
+    half = min(frames // 2, max((len(values) - 1) // 4, 0))
+    if half < 1:
+        return values
+    # Odd reflection about the end values keeps a steady move straight up to its ends.
+    left = 2 * values[0] - values[half:0:-1]
+    right = 2 * values[-1] - values[-2 : -half - 2 : -1]
+    kernel = np.full(2 * half + 1, 1 / (2 * half + 1))
+    return np.convolve(np.concatenate([left, values, right]), kernel, mode="valid")
+
+
+def legs(component: str, values: np.ndarray, least: float) -> list[Leg]:
+    """Split a component at its turning points; only stretches of at least ``least`` count."""
+    turns = [0]
+    low = high = 0
+    direction = 0
+    for t in range(1, len(values)):
+        low = t if values[t] < values[low] else low
+        high = t if values[t] > values[high] else high
+        if direction >= 0 and values[high] - values[t] >= least:
+            turns.append(high)
+            direction, low = -1, t
+            high = t
+        elif direction <= 0 and values[t] - values[low] >= least:
+            turns.append(low)
+            direction, high = 1, t
+            low = t
+    turns.append(len(values) - 1 if direction == 0 else (high if direction > 0 else low))
+    found = []
+    for start, end in pairwise(turns):
+        amount = float(values[end] - values[start])
+        if abs(amount) < least:
+            continue
+        part = np.abs(values[start : end + 1] - values[start])
+        first = start + int(np.argmax(part >= 0.03 * abs(amount)))
+        last = start + int(np.argmax(part >= 0.97 * abs(amount)))
+        found.append(Leg(component, max(first - 1, start), last, amount))
+    return found
+
+
+def moves(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[Leg]:
+    """The camera's moves, largest first: per component its legs, without those a larger move dwarfs."""
+    window = max(3, round(limits.smooth_seconds * shot.fps))
+    found = [
+        leg
+        for name, values in components(shot.camera).items()
+        for leg in legs(name, smoothed(values, window), limits.least_move)
+    ]
+    largest = max((abs(leg.amount) for leg in found), default=0.0)
+    found = [leg for leg in found if abs(leg.amount) >= limits.secondary * largest]
+    return sorted(found, key=lambda leg: -abs(leg.amount))
+
+
+def _confidence(amount: float, limits: CameraMoveThresholds, shot: Shot) -> float:
+    """Logistic in how far the amount is from the threshold, reduced when little of the picture was seen."""
+    path = shot.camera
+    margin = (amount - limits.least_move) / (limits.softness * limits.least_move)
+    sure = 1 / (1 + np.exp(-np.clip(margin, -30, 30)))
+    seen = min(1.0, float(np.median(path.support)) / limits.full_support) if len(path.support) else 0.0
+    return float(sure * (0.5 + 0.5 * seen) * path.trusted)
+
+
+@measures("camera_move")
+def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[Finding] | Abstention:
+    """fix, pan_*, tilt_*, track_*, roll; two values on a diagonal; a span for a move in part of the shot."""
+    path = shot.camera
+    if len(shot.gray) < limits.min_frames:
+        return Abstention(f"fewer than {limits.min_frames} frames")
+    if path.trusted < limits.trusted_share:
+        return Abstention("too little of the picture can be followed", {"steps_seen": round(path.trusted, 3)})
+    shared = {
+        "support": round(float(np.median(path.support)), 3),
+        "steps_seen": round(path.trusted, 3),
+    }
+    parts = components(path)
+    extent = max(float(np.ptp(smoothed(v, 3))) for v in parts.values())
+    found = []
+    for leg in moves(shot, limits):
+        whole = leg.last - leg.first + 1 >= limits.whole_share * len(shot.gray)
+        span = None if whole else shot.span(leg.first, leg.last)
+        evidence = {**_amount(leg, path.size), **shared}
+        found.append(Finding(leg.value, _confidence(abs(leg.amount), limits, shot), span, evidence))
+    if found:
+        return found
+    sure = _confidence(2 * limits.least_move - extent, limits, shot)
+    return [Finding("fix", sure, None, {"largest_drift_percent_of_width": round(100 * extent, 2), **shared})]
+
+
+def _amount(leg: Leg, size: tuple[int, int]) -> dict[str, float]:
+    """The leg in the unit a director would use."""
+    if leg.component == "x":
+        return {"content_moves_percent_of_width": round(100 * leg.amount, 2)}
+    if leg.component == "y":
+        return {"content_moves_percent_of_height": round(100 * leg.amount * size[0] / size[1], 2)}
+    if leg.component == "scale":
+        return {"scale_factor": round(float(np.exp(4 * leg.amount)), 4)}
+    return {"degrees_clockwise": round(float(np.rad2deg(4 * leg.amount)), 2)}

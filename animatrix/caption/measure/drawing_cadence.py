@@ -1,0 +1,84 @@
+"""drawing_cadence: on ones, twos, threes, fours or slower, modulated, or held still; read at 24 fps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from animatrix.caption.measure.cadence import drawing_starts
+from animatrix.caption.measure.registry import Abstention, Finding, measures
+from animatrix.caption.measure.shot import Shot
+from animatrix.caption.measure.thresholds import DRAWING_CADENCE, CadenceTagThresholds
+
+NAMES = {1: "ones", 2: "twos", 3: "threes", 4: "fours_or_slower"}
+
+
+@measures("drawing_cadence")
+def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) -> list[Finding] | Abstention:
+    """The most frequent hold of the figure's drawings, after the camera's move is taken out."""
+    if len(shot.gray) < limits.min_frames:
+        return Abstention(f"fewer than {limits.min_frames} frames")
+    drawings = shot.drawings
+    numbers: dict[str, Any] = {
+        "new_drawings": int(drawings.new.sum()) + 1,
+        "threshold": round(drawings.threshold, 3),
+        "contrast": round(drawings.contrast, 2),
+        "picture_noise": round(drawings.noise, 3),
+    }
+    if drawings.noise > limits.most_noise:
+        return Abstention("the whole picture changes on every frame", numbers)
+    if drawings.flash.mean() > limits.most_flash:
+        return Abstention("most frames flash", numbers)
+    if not drawings.new.any():
+        worst = float(np.percentile(drawings.change[~drawings.flash], 95)) / drawings.threshold
+        numbers["change_over_threshold"] = round(worst, 3)
+        return [Finding("still", float(np.clip(1.25 - 0.6 * worst, 0.0, 0.97)), None, numbers)]
+    starts, countable = drawing_starts(drawings.new, shot.pts, shot.fps, shot.vfr)
+    runs = np.diff(np.append(starts, shot.span(0, len(shot.gray) - 1)[1] + 1))
+    runs = runs[runs > 0]
+    numbers["runs_at_24fps"] = runs.tolist() if len(runs) <= 64 else [*runs[:64].tolist(), "..."]
+    if not countable and np.median(runs) < 4:
+        return Abstention(f"a container of {shot.fps:g} fps cannot show a count of 24 fps drawings", numbers)
+    return _name(runs, drawings, numbers, limits)
+
+
+def _name(runs, drawings, numbers, limits: CadenceTagThresholds) -> list[Finding] | Abstention:
+    """Name the most frequent run; the first and the last one may be cut by the shot's ends."""
+    inner = runs[1:-1] if len(runs) > 3 else runs[:-1] if len(runs) > 1 else runs
+    active = inner[inner < limits.hold] if (inner < limits.hold).sum() >= 3 else inner
+    kinds = np.minimum(active, 4)
+    share = {k: float((kinds == k).mean()) for k in NAMES}
+    kind = max(share, key=lambda k: share[k])
+    numbers["share_of_runs"] = round(share[kind], 3)
+    modulated = _modulated(kinds, limits)
+    if modulated is not None and share[kind] < limits.pure:
+        numbers["modulation"] = modulated
+        return [Finding("modulated", 0.75 * _clear(drawings, kind), None, numbers)]
+    if share[kind] < limits.majority:
+        return Abstention("no hold length prevails", numbers)
+    sure = min(1.0, 0.35 + 0.65 * share[kind]) * _clear(drawings, kind) * min(1.0, 0.55 + 0.1 * len(active))
+    return [Finding(NAMES[kind], float(min(sure, 0.99)), None, numbers)]
+
+
+def _clear(drawings, kind: int) -> float:
+    """How plainly new drawings stand out, in [0.4, 1]."""
+    change, new = drawings.change, drawings.new
+    if drawings.bimodal:
+        return float(np.clip(0.4 + 0.4 * (drawings.contrast - 1.2), 0.4, 1.0))
+    # Nearly every step is a new drawing: what counts is how far the steps lie above the threshold.
+    above = float(np.median(change[new]) / max(drawings.threshold, 1e-6))
+    near = float(((change > 0.75 * drawings.threshold) & (change < 1.25 * drawings.threshold)).mean())
+    return float(np.clip(0.5 + 0.5 * (above - 1), 0.4, 1.0) * (1 - 0.5 * near))
+
+
+def _modulated(kinds: np.ndarray, limits: CadenceTagThresholds) -> list[str] | None:
+    """The cadences of the two parts when one cut in time parts the runs into two pure kinds."""
+    best, names = 0.0, None
+    for cut in range(limits.part, len(kinds) - limits.part + 1):
+        parts = [kinds[:cut], kinds[cut:]]
+        tops = [int(np.bincount(p, minlength=5).argmax()) for p in parts]
+        purity = min(float((p == top).mean()) for p, top in zip(parts, tops, strict=True))
+        if tops[0] != tops[1] and purity > best:
+            best, names = purity, [NAMES[top] for top in tops]
+    return names if best >= limits.part_purity else None

@@ -1,0 +1,104 @@
+"""Every number the measures decide by, with where it comes from; no other module holds a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CameraThresholds:
+    """Lengths are fractions of the frame width unless said otherwise."""
+
+    corner_floor: tuple[float, float] = (2e-6, 3e-4)
+    """Least corner strength. Measured: noise of sigma 1.5 gives 1e-5 to 3e-5, painted detail 3e-4 and up."""
+    sigma: float = 0.0012
+    """Width of the agreement kernel: 0.38 px at 320 wide. Tracking noise measured there is 0.05 to 0.2 px."""
+    sigma_pixels: float = 0.25
+    """... but never less than this many pixels: the tracker's own precision at 160 wide."""
+    jump_cost: float = 0.25
+    """Most that a change of motion between two steps may cost, in shares of support."""
+    jump_scale: float = 0.01
+    """Change of motion from which the full cost applies: cameras accelerate by less within a frame."""
+    lost_support: float = 0.2
+    """A step explained by less of the picture is bridged from its neighbours (flashes, inverted frames)."""
+    bridge: int = 4
+    """Frames a bridge may span: impact frames last 1 to 3."""
+    min_tracks: int = 10
+    """Fewer corners leave four unknowns at the mercy of one error."""
+
+
+CAMERA = CameraThresholds()
+
+
+@dataclass(frozen=True)
+class CadenceThresholds:
+    """Change is measured in units of the picture's own tolerance (see ``Drawings``)."""
+
+    blur: float = 0.8
+    """Gaussian sigma before comparing, pixels: takes the edge off grain and of interpolation."""
+    tolerance: float = 3.0
+    """Gray levels that two frames of one held drawing may differ by, beside one pixel's gradient."""
+    flash_level: float = 1.0
+    flash_area: float = 0.6
+    """A step in which so large a share of blocks changes is a flash or a cut, not a drawing."""
+    held_offset: float = 0.25
+    held_gain: float = 7.0
+    """The most change a held drawing shows is offset + gain * noise, noise being that of the median block.
+    Measured: 0.0 to 0.2 at noise 0.01 (clean), 0.25 to 0.6 at 0.07 to 0.10 (soft, shimmering blocks)."""
+    split_share: float = 0.8
+    """Least share of the variance of log change that two kinds explain; one Gaussian kind gives 0.64."""
+    least_contrast: float = 1.5
+    """Two kinds of step exist only when the livelier is so many times the calmer."""
+    beat_certainty: float = 6.0
+    """Welch's t of steps on a beat against those off it; 20 periods and phases are tried on 32 steps."""
+    least_change: float = 0.35
+    """Least change of the livelier steps of a beat: below it, pulsing interpolation error of a slow move."""
+
+
+CADENCE = CadenceThresholds()
+
+
+@dataclass(frozen=True)
+class CameraMoveThresholds:
+    """Amounts are content movement in shares of the frame width; zoom and turn as at half-way to the edge."""
+
+    least_move: float = 0.012
+    """Least move. A path drifts by under 0.4% of the width over 33 frames of 160x96, soft and shimmering;
+    the slowest named speed, creeping, covers 0.05% a frame and so 1.7%."""
+    softness: float = 0.2
+    """Width of the logistic that turns distance from ``least_move`` into confidence, in units of it."""
+    secondary: float = 0.3
+    """A second value is named when it moves at least so much of the first (16 degrees off the axis)."""
+    smooth_seconds: float = 0.25
+    """Shake is faster, moves are slower."""
+    full_support: float = 0.5
+    """Median share of the tracked picture from which its agreement no longer limits the confidence."""
+    whole_share: float = 0.7
+    """A move over so much of the shot is the whole shot's; ease-in and ease-out take the rest."""
+    trusted_share: float = 0.5
+    """Share of steps that must have been seen, or the measure abstains."""
+    min_frames: int = 5
+
+
+CAMERA_MOVE = CameraMoveThresholds()
+
+
+@dataclass(frozen=True)
+class CadenceTagThresholds:
+    min_frames: int = 8
+    """A third of a second: less cannot show a rhythm."""
+    hold: int = 8
+    """Runs at 24 fps from which a drawing is a hold between actions, not a beat of one."""
+    majority: float = 0.5
+    """Least share of runs of one length."""
+    pure: float = 0.75
+    """Share of one length from which two modes are not looked for."""
+    part: int = 3
+    """Fewest runs in either part of a modulated shot."""
+    part_purity: float = 0.75
+    most_noise: float = 1.0
+    """Median-block change above which there is no plate to compare with: rain, dissolves, a lost camera."""
+    most_flash: float = 0.34
+
+
+DRAWING_CADENCE = CadenceTagThresholds()

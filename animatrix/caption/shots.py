@@ -1,0 +1,129 @@
+"""caption(): a video file or clip to tags with confidence and evidence, or an abstention."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from animatrix.caption.measure import MEASURES, Abstention, Shot, open_shot
+from animatrix.errors import AniMatrixError, Code, did_you_mean
+from animatrix.knowledge import Directive, Taxonomy
+from animatrix.media import Clip
+
+LEAST_CONFIDENCE = 0.5  # below it a measure abstains: a wrong tag costs more than a missing one
+
+
+@dataclass(frozen=True)
+class CaptionTag:
+    """A value read from the picture.
+
+    ``confidence`` in [0,1]; ``span`` first and last frame from the shot's start, inclusive, counted at 24
+    fps; ``source`` 'measured', 'recognised' or 'narrated'; ``evidence`` what it was decided on.
+    """
+
+    value: str
+    confidence: float
+    span: tuple[int, int]
+    source: str = "measured"
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "value": self.value,
+            "confidence": round(self.confidence, 3),
+            "span": list(self.span),
+            "source": self.source,
+            "evidence": self.evidence,
+        }
+
+
+@dataclass(frozen=True)
+class ShotCaption:
+    """One shot. ``start`` and ``end`` in seconds; ``reasons`` says why a field is abstained."""
+
+    start: float
+    end: float
+    fps: float
+    frames: int
+    tags: dict[str, list[CaptionTag]]
+    abstained: list[str]
+    narrative: str
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shot as ``animatrix caption --json`` prints it."""
+        return {
+            "start": round(self.start, 6),
+            "end": round(self.end, 6),
+            "fps": round(self.fps, 6),
+            "frames": self.frames,
+            "tags": {name: [tag.to_json() for tag in tags] for name, tags in self.tags.items()},
+            "abstained": self.abstained,
+            "narrative": self.narrative,
+        }
+
+
+def caption(source: str | os.PathLike[str] | Clip, fields: Sequence[str] | None = None) -> list[ShotCaption]:
+    """Read production variables from a video file or a clip; so far the whole file is taken as one shot.
+
+    Args:
+        source: a local video file, or a :class:`animatrix.media.Clip`.
+        fields: taxonomy fields to measure; all that have a measure by default.
+
+    Raises:
+        AniMatrixError: as ``media.probe``; UNKNOWN_FIELD for a field without a measure.
+    """
+    chosen = list(MEASURES) if fields is None else list(dict.fromkeys(fields))
+    for name in chosen:
+        if name not in MEASURES:
+            raise AniMatrixError(
+                Code.UNKNOWN_FIELD,
+                f"no measure for field {name!r}",
+                did_you_mean(name, MEASURES) or f"measured fields: {', '.join(sorted(MEASURES))}",
+            )
+    shot = open_shot(source)
+    order = {name: index for index, name in enumerate(Taxonomy.default().fields)}
+    tags: dict[str, list[CaptionTag]] = {}
+    reasons: dict[str, str] = {}
+    for name in sorted(chosen, key=lambda n: order.get(n, len(order))):
+        found = _measured(shot, name)
+        if isinstance(found, str):
+            reasons[name] = found
+        else:
+            tags[name] = found
+    frames = len(shot.gray)
+    end = float(shot.pts[-1] + 1 / shot.fps)
+    narrative = _prose(tags, frames, shot.fps)
+    return [ShotCaption(0.0, end, shot.fps, frames, tags, list(reasons), narrative, reasons)]
+
+
+def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:
+    """The field's tags, or why there are none."""
+    found = MEASURES[name](shot)
+    if isinstance(found, Abstention):
+        return found.reason
+    sure = [f for f in found if f.confidence >= LEAST_CONFIDENCE]
+    if not sure:
+        guess = max(found, key=lambda f: f.confidence)
+        return f"{guess.value} at a confidence of only {guess.confidence:.2f}"
+    whole = shot.span(0, len(shot.gray) - 1)
+    return [CaptionTag(f.value, f.confidence, f.span or whole, "measured", f.evidence) for f in sure]
+
+
+def _prose(tags: dict[str, list[CaptionTag]], frames: int, fps: float) -> str:
+    """Sentences that say the tags; the narrative as long as no model has looked at the picture."""
+    if not tags:
+        return ""
+    whole = max(tag.span[1] for found in tags.values() for tag in found)
+    listed = {
+        name: [
+            {"value": tag.value, "span": None if tag.span == (0, whole) else list(tag.span)} for tag in found
+        ]
+        for name, found in tags.items()
+    }
+    directive = Directive.model_validate(
+        {"narrative": "", "tags": listed, "frames": frames, "fps": fps}, context={"source": "caption"}
+    )
+    return directive.describe()

@@ -1,0 +1,294 @@
+"""Head, face and hair of the puppet, turned by a yaw and lit from one side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from animatrix.synthetic.ink import Drawing, curve, ellipse, limb
+from animatrix.synthetic.palette import Paintbox, Rgb, mix
+
+Place = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Paints:
+    """Lit, shadow, deep shadow, highlight and ink paint of one material."""
+
+    lit: Rgb
+    shade: Rgb
+    deep: Rgb
+    gloss: Rgb
+    ink: Rgb
+
+
+def paints(box: Paintbox, local: Rgb, steps: int, gloss: float = 0.5, ink: float = 0.7) -> Paints:
+    """Paint set of local colour ``local``; ``steps`` 0 drops the shadow shapes by painting them as lit."""
+    lit = box.figure(local)
+    shade = box.shade(local) if steps >= 1 else lit
+    deep = box.shade(local, 2) if steps >= 2 else shade
+    light = mix(lit, (255, 255, 255), gloss) if steps >= 1 else lit
+    return Paints(lit, shade, deep, light, box.ink(local, ink))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What of a face changes from drawing to drawing."""
+
+    yaw: float
+    eye: float
+    mouth: float
+    smile: float
+    brow: float
+    lashes: bool
+    eye_scale: float
+    light: float  # +1 light from +x, -1 from -x, in puppet space
+
+
+def _face(s: float) -> np.ndarray:
+    """Face outline in head space (chin at y=.5), turned by ``s`` towards +x."""
+    pts = np.array([
+        (-0.415, -0.12), (-0.405, 0.10), (-0.345, 0.27), (-0.20, 0.42), (-0.05, 0.497), (0.05, 0.497),
+        (0.20, 0.42), (0.345, 0.27), (0.405, 0.10), (0.415, -0.12), (0.30, -0.42), (0.0, -0.5), (-0.30, -0.42),
+    ])  # fmt: skip
+    x, y = pts[:, 0], pts[:, 1]
+    towards = np.where(x * s > 0, 1 - 0.16 * abs(s), 1 + 0.03 * abs(s))
+    front = np.clip((y + 0.3) / 0.8, 0, 1)
+    return curve(np.stack([x * towards + s * 0.13 * front, y], 1), 4)
+
+
+def _eye(d: Drawing, put: Place, look: Look, box: Paintbox, colour: Rgb, side: int, skin: Paints, lash: Rgb) -> None:
+    angle = 0.47 * side + 0.46 * look.yaw
+    cx, narrow = 0.40 * np.sin(angle), max(0.35, np.cos(angle) ** 0.8)
+    k = look.eye_scale
+    w, h = 0.215 * narrow * k, 0.245 * k * (1.0 if look.lashes else 0.86)
+    out = side  # the outer corner lies away from the nose
+    cy = 0.125
+
+    def at(points) -> np.ndarray:
+        p = np.asarray(points, np.float64)
+        return put(np.stack([cx + p[:, 0] * w, cy + p[:, 1] * h], 1))
+
+    if look.eye < 0.3:  # closed: one thick lid line, curved down, or up when smiling broadly
+        bow = -0.28 if look.smile > 0.8 else 0.22
+        d.fill(at(limb([(-0.52, 0.22), (0, 0.22 + bow), (0.54 * out, 0.20)] if out > 0 else
+                       [(-0.54, 0.20), (0, 0.22 + bow), (0.52, 0.22)], [0.06, 0.17, 0.08])), lash)  # fmt: skip
+        return
+    o = 0.45 + 0.55 * look.eye
+    top, low = -0.50 * o + 0.06, 0.47
+    white = curve([(-0.50, 0.05), (-0.38, top * 0.8), (0.0, top), (0.40, top * 0.75), (0.50, 0.05), (0.36, low),
+                   (0.0, low + 0.03), (-0.36, low)], 3)  # fmt: skip
+    socket = at(white)
+    eye_white = box.figure((250, 250, 255))
+    d.fill(socket, eye_white)
+    gaze = 0.05 * look.yaw / max(w, 0.05) * 0.2
+    iris_w = 0.37 / max(narrow, 0.7) * (0.8 + 0.2 * narrow)
+    dark = mix(colour, (24, 12, 40), 0.55)
+    d.inside(socket, at(ellipse(gaze, 0.02, iris_w, 0.47, n=18)), box.figure(dark))
+    d.inside(socket, at(ellipse(gaze, 0.10, iris_w * 0.86, 0.38, n=16)), box.figure(colour))
+    d.inside(socket, at(ellipse(gaze, 0.30, iris_w * 0.62, 0.16, n=12)), box.figure(mix(colour, (255, 255, 255), 0.5)))
+    d.fill(at(ellipse(gaze, 0.02, iris_w * 0.42, 0.22, n=10)), box.figure(mix(dark, (16, 8, 28), 0.6)))
+    if look.eye > 0.6:
+        glint = box.final((255, 255, 255))
+        d.fill(at(ellipse(gaze - 0.15 * look.light * -1, -0.17 * o, 0.14, 0.14, n=10)), glint)
+        d.fill(at(ellipse(gaze + 0.16 * look.light * -1, 0.25, 0.07, 0.07, n=8)), glint)
+    heavy = 0.20 if look.lashes else 0.14
+    outer = (0.60 * out, 0.02 if look.lashes else 0.0)
+    lid = [(-0.54 * out, 0.0), (-0.30 * out, top * 0.95), (0.12 * out, top * 1.08), (0.44 * out, top * 0.62), outer]
+    d.fill(at(limb(lid, [0.06, heavy * 0.8, heavy, heavy, 0.07])), lash)
+    d.line(at([(-0.2, low + 0.05), (0.25 * out, low + 0.05)]), skin.ink, 0.6)
+
+
+def _mouth(d: Drawing, put: Place, look: Look, box: Paintbox, ink: Rgb) -> None:
+    cx, y = 0.40 * np.sin(0.42 * look.yaw) * 0.95, 0.345
+    w = 0.085 * (1 - 0.15 * abs(look.yaw)) * (1 + 0.35 * look.smile)
+    m = look.mouth
+    if m < 0.15:
+        bow = 0.035 * look.smile
+        d.line(put(curve([(cx - w, y - bow), (cx, y + bow * 0.6), (cx + w, y - bow)], 4, closed=False)), ink, 0.9)
+        return
+    h = 0.035 + 0.105 * m
+    w *= 0.95 + 0.1 * m
+    lips = curve([(cx - w, y - 0.02), (cx - w, y - 0.02), (cx, y - 0.03), (cx + w, y - 0.02), (cx + w, y - 0.02),
+                  (cx + w * 0.62, y + h * 0.85), (cx, y + h), (cx - w * 0.62, y + h * 0.85)], 3)  # fmt: skip
+    d.outlined([(put(lips), box.figure((150, 52, 62)))], ink, 0.55)
+    if m > 0.45:
+        d.inside(put(lips), put(ellipse(cx, y + h * 0.95, w * 0.7, h * 0.42, n=10)), box.figure((238, 128, 128)))
+
+
+def draw_head(
+    d: Drawing, put: Place, look: Look, box: Paintbox, hair: Paints, skin: Paints, eye: Rgb, style: str, locks, blush: bool
+) -> None:
+    """Face, features, bangs and side locks. ``locks`` is the lag function of the hair: ``level -> (dx, dy)``."""
+    s = look.yaw
+    face = put(_face(s))
+    if style in ("short", "spiky", "ponytail"):
+        ear_x = -0.40 * np.sign(s or 1.0) * (1 - 0.25 * abs(s))
+        d.outlined([(put(ellipse(ear_x, 0.14, 0.075, 0.12)), skin.shade)], skin.ink, 0.8)
+    d.outlined([(face, skin.lit)], skin.ink)
+    side = -look.light
+    d.inside(face, put(curve([(side * 0.30 + s * 0.1, -0.2), (side * 0.6, -0.3), (side * 0.6, 0.6), (s * 0.13, 0.56),
+                              (side * 0.13 + s * 0.1, 0.46), (side * 0.30 + s * 0.08, 0.26)], 3)), skin.shade)  # fmt: skip
+    fringe = _fringe(style, s)
+    d.inside(face, put(fringe + (0.03 * side, 0.075)), skin.shade)
+    if blush:
+        for k in (-1, 1):
+            a = 0.62 * k + 0.46 * s
+            if abs(a) < 1.05:
+                d.inside(face, put(ellipse(0.42 * np.sin(a), 0.285, 0.085 * np.cos(a), 0.04, n=10)),
+                         mix(skin.lit, box.figure((250, 130, 130)), 0.45))  # fmt: skip
+    lash = mix(hair.ink, (30, 18, 34), 0.55)
+    for k in (1, -1) if s >= 0 else (-1, 1):
+        _eye(d, put, look, box, eye, k, skin, lash)
+    nx = 0.43 * np.sin(0.44 * s)
+    d.line(put(np.array([(nx + 0.012 * np.sign(s or 1), 0.235), (nx + 0.030 * np.sign(s or 1), 0.262)])), skin.ink, 0.8)
+    _mouth(d, put, look, box, skin.ink)
+    _bangs(d, put, look, hair, style, locks, fringe)
+    for k in (-1, 1):
+        a = 0.47 * k + 0.46 * s
+        x, half = 0.41 * np.sin(a), 0.10 * max(0.4, np.cos(a))
+        y = -0.085 - 0.05 * max(look.brow, 0)
+        tilt = 0.05 * look.brow * k
+        d.line(put(curve([(x - half, y + 0.015 - tilt), (x, y - 0.02), (x + half, y + 0.015 + tilt)], 3, closed=False)),
+               lash, 1.0)  # fmt: skip
+
+
+# Fringe tips (x, y) from right to left in head space; odd rows are the notches between the tips.
+_FRINGES: dict[str, tuple[tuple[float, float], ...]] = {
+    "short": ((0.40, 0.06), (0.30, -0.16), (0.20, 0.02), (0.06, -0.20), (-0.05, 0.03), (-0.18, -0.17), (-0.28, 0.05),
+              (-0.36, -0.10), (-0.42, 0.08)),
+    "spiky": ((0.42, 0.10), (0.30, -0.18), (0.16, 0.05), (0.05, -0.22), (-0.10, 0.08), (-0.20, -0.18), (-0.30, 0.06),
+              (-0.37, -0.10), (-0.44, 0.14)),
+    "bob": ((0.42, 0.00), (0.32, -0.05), (0.22, -0.005), (0.11, -0.05), (0.0, 0.0), (-0.11, -0.05), (-0.22, -0.005),
+            (-0.32, -0.05), (-0.42, 0.0)),
+    "long": ((0.41, 0.02), (0.31, -0.10), (0.20, 0.0), (0.09, -0.12), (0.0, 0.02), (-0.10, -0.12), (-0.21, 0.0),
+             (-0.31, -0.10), (-0.41, 0.02)),
+    "ponytail": ((0.42, 0.10), (0.30, -0.13), (0.19, -0.02), (0.10, -0.26), (0.02, -0.24), (-0.14, -0.06),
+                 (-0.22, -0.12), (-0.34, 0.04), (-0.42, 0.10)),
+    "twin_tails": ((0.42, 0.06), (0.31, -0.10), (0.18, 0.015), (0.08, -0.14), (-0.03, 0.015), (-0.15, -0.12),
+                   (-0.24, 0.02), (-0.33, -0.10), (-0.42, 0.06)),
+}  # fmt: skip
+
+
+def _fringe(style: str, s: float) -> np.ndarray:
+    """Closed outline of the bangs: cap over the skull, then the fringe from +x to -x."""
+    a = np.linspace(np.pi * 1.0, 2 * np.pi, 11)
+    cap = np.stack([0.475 * np.cos(a), -0.05 + 0.515 * np.sin(a)], 1)
+    f = np.array(_FRINGES[style])
+    f = np.stack([f[:, 0] * (1 - 0.06 * abs(s)) + s * 0.085 * (1 - (f[:, 0] / 0.5) ** 2), f[:, 1]], 1)
+    rows = [cap]
+    for k in range(len(f)):
+        if k % 2 == 0:  # a tip is a corner, its flanks bulge a little
+            rows.append(f[k : k + 1])
+            rows.append(f[k : k + 1])
+        else:
+            rows.append(f[k : k + 1])
+    body = np.concatenate(rows)
+    return np.concatenate([cap, curve(np.concatenate([cap[-1:], *rows[1:], cap[:1]]), 3, closed=False)[1:-1]]) if len(
+        body
+    ) else cap
+
+
+def _bangs(d: Drawing, put: Place, look: Look, hair: Paints, style: str, locks, fringe: np.ndarray) -> None:
+    s, side = look.yaw, -look.light
+    length = {"short": 0.16, "spiky": 0.20, "bob": 0.40, "long": 0.62, "ponytail": 0.52, "twin_tails": 0.50}[style]
+    strands = []
+    for k in (-1, 1):
+        turn = 1 - 0.14 * abs(s) if k * s > 0 else 1.0
+        root = np.array([k * 0.425 * turn + 0.03 * s, -0.14])
+        mid = root + (0.03 * k, 0.14 + length * 0.45) + locks(1) * 0.12
+        tip = root + (-0.035 * k, 0.16 + length) + locks(2) * 0.30
+        strands.append(limb(np.stack([root, (root + mid) / 2 + (0.025 * k, 0), mid, tip]), [0.16, 0.17, 0.13, 0.015], 4))
+    parts = [(put(p), hair.lit) for p in strands] + [(put(fringe), hair.lit)]
+    d.outlined(parts, hair.ink)
+    whole = put(fringe)
+    d.inside(whole, put(curve([(side * 0.16, -0.62), (side * 0.62, -0.55), (side * 0.62, 0.2), (side * 0.30, 0.16),
+                               (side * 0.36, -0.1), (side * 0.29, -0.34)], 3)), hair.shade)  # fmt: skip
+    if hair.gloss != hair.lit:
+        x = np.linspace(-0.33, 0.24, 9) * (-side if side else 1) + 0.07 * s
+        arc = -0.325 + 0.42 * (x - 0.05 * s) ** 2
+        jag = np.where(np.arange(9) % 2 == 0, 0.035, 0.085)
+        jag[[0, -1]] = 0.0
+        d.inside(whole, put(np.concatenate([np.stack([x, arc], 1), np.stack([x, arc + jag], 1)[::-1]])), hair.gloss)
+    tips = np.array(_FRINGES[style])[1::2]
+    for k, (x, y) in enumerate(tips):
+        if k % 2 == 0 or style in ("short", "spiky"):
+            xs = x * 0.94 + 0.085 * s
+            d.line(put(curve([(xs, y), (xs * 0.86, y - 0.10), (xs * 0.66, y - 0.19)], 3, closed=False)), hair.ink, 0.55)
+
+
+def _tail(root, rest, locks, lengths, widths) -> np.ndarray:
+    """Hanging strand from ``root``: rest shape plus drag that grows along it."""
+    pts = [np.asarray(root, np.float64)]
+    for k, step in enumerate(rest):
+        pts.append(pts[-1] + np.asarray(step) * lengths + locks(k + 1) * 0.16 * (k + 1) ** 0.7)
+    mids = curve(pts, 3, closed=False)
+    w = np.interp(np.linspace(0, 1, len(mids)), np.linspace(0, 1, len(widths)), widths)
+    return limb(mids, w, 4)
+
+
+def draw_back_hair(d: Drawing, put: Place, look: Look, hair: Paints, style: str, locks, tie: Rgb | None) -> None:
+    """The hair behind neck and shoulders; call before the body is drawn."""
+    s = look.yaw
+    back = -np.sign(s or 1.0)
+    cx = -0.05 * s
+    scalp = ellipse(cx, -0.06, 0.475, 0.475, n=20)
+    parts: list[np.ndarray] = []
+    if style == "short":
+        parts = [scalp, curve([(cx - 0.46, -0.1), (cx - 0.43, 0.26), (cx - 0.2, 0.40), (cx + 0.2, 0.40),
+                               (cx + 0.43, 0.26), (cx + 0.46, -0.1)], 4)]  # fmt: skip
+    elif style == "spiky":
+        parts = [scalp, _spikes(cx, back, locks)]
+    elif style == "bob":
+        l1, l2 = locks(1) * 0.12, locks(2) * 0.26
+        parts = [scalp, curve([(cx - 0.44, -0.25), (cx - 0.53, 0.12) + l1, (cx - 0.50, 0.46) + l2,
+                               (cx - 0.30, 0.54) + l2, (cx, 0.47) + l1, (cx + 0.30, 0.54) + l2, (cx + 0.50, 0.46) + l2,
+                               (cx + 0.53, 0.12) + l1, (cx + 0.44, -0.25)], 4)]  # fmt: skip
+    elif style == "long":
+        l1, l2, l3 = locks(1) * 0.18, locks(2) * 0.42, locks(3) * 0.72
+        parts = [scalp, curve([(cx - 0.42, -0.28), (cx - 0.53, 0.2) + l1, (cx - 0.56, 0.9) + l2, (cx - 0.50, 1.52) + l3,
+                               (cx - 0.30, 1.38) + l3, (cx - 0.14, 1.60) + l3, (cx - 0.14, 1.60) + l3, (cx, 1.42) + l3,
+                               (cx + 0.16, 1.58) + l3, (cx + 0.16, 1.58) + l3, (cx + 0.30, 1.38) + l3,
+                               (cx + 0.50, 1.50) + l3, (cx + 0.56, 0.9) + l2, (cx + 0.53, 0.2) + l1,
+                               (cx + 0.42, -0.28)], 4)]  # fmt: skip
+    elif style == "ponytail":
+        root = (cx + back * 0.36, -0.30)
+        tail = _tail(root, [(back * 0.26, 0.06), (back * 0.10, 0.36), (0.0, 0.42), (-back * 0.06, 0.40)], locks, 1.0,
+                     [0.16, 0.34, 0.36, 0.26, 0.03])  # fmt: skip
+        parts = [tail, scalp, curve([(cx - 0.45, -0.1), (cx - 0.40, 0.24), (cx, 0.36), (cx + 0.40, 0.24),
+                                     (cx + 0.45, -0.1)], 4)]  # fmt: skip
+    elif style == "twin_tails":
+        tails = [
+            _tail((cx + k * 0.42, -0.24), [(k * 0.22, 0.08), (k * 0.10, 0.40), (k * 0.02, 0.44), (-k * 0.05, 0.42)],
+                  locks, 1.0, [0.14, 0.28, 0.30, 0.22, 0.03]) for k in (-1, 1)
+        ]  # fmt: skip
+        parts = [*tails, scalp, curve([(cx - 0.45, -0.1), (cx - 0.40, 0.26), (cx, 0.38), (cx + 0.40, 0.26),
+                                       (cx + 0.45, -0.1)], 4)]  # fmt: skip
+    d.outlined([(put(p), hair.shade) for p in parts], hair.ink)
+    n_tails = {"ponytail": 1, "twin_tails": 2}.get(style, 0)
+    for p in parts[:n_tails]:  # tails hang free of the head's shadow: light them
+        d.inside(put(p), put(p + (0.07 * look.light, -0.03)), hair.lit)
+    if style == "long":
+        for x in (-0.34, 0.34, -0.1, 0.16):
+            l2, l3 = locks(2) * 0.42, locks(3) * 0.72
+            d.line(put(curve([(cx + x, 0.5), (cx + x * 1.1, 0.95) + l2, (cx + x, 1.34) + l3], 3, closed=False)), hair.ink, 0.5)
+    if n_tails and tie is not None:
+        knots = [(cx + back * 0.42, -0.29)] if style == "ponytail" else [(cx + k * 0.47, -0.23) for k in (-1, 1)]
+        for x, y in knots:
+            d.outlined([(put(ellipse(x, y, 0.075, 0.095, n=10)), tie)], hair.ink, 0.8)
+
+
+def _spikes(cx: float, back: float, locks) -> np.ndarray:
+    n = 9
+    rows = []
+    for k in range(n):
+        a = np.pi * (0.86 + 1.28 * k / (n - 1))
+        r = 0.66 if k % 2 == 0 else 0.60
+        tip = np.array([cx + r * np.cos(a) + back * 0.05, -0.04 + r * np.sin(a)]) + locks(1) * 0.08
+        a2 = a + np.pi * 0.64 / (n - 1)
+        notch = np.array([cx + 0.46 * np.cos(a2), -0.04 + 0.47 * np.sin(a2)])
+        rows += [tip, tip, notch]
+    rows += [np.array([cx + 0.44, 0.2]), np.array([cx + 0.2, 0.38]), np.array([cx - 0.2, 0.38]), np.array([cx - 0.44, 0.2])]
+    return curve(rows, 3)

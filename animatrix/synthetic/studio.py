@@ -1,0 +1,351 @@
+"""The shot on the animation stand: plates, cels and effects composited frame by frame, with their truth.
+
+``render`` is the whole story: resolve a scene, lay it out, paint the set, trace the drawings, film them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from animatrix.errors import AniMatrixError, Code
+from animatrix.knowledge import Directive
+from animatrix.media.clip import Clip
+from animatrix.synthetic import effects
+from animatrix.synthetic.acting import TRAVELS, Performance
+from animatrix.synthetic.camera import PARALLAX, CameraPath, film
+from animatrix.synthetic.design import PEOPLE
+from animatrix.synthetic.figure import Costume, draw_figure
+from animatrix.synthetic.ink import LINE_STYLES, Cel, trace
+from animatrix.synthetic.palette import CLOTH, Paintbox
+from animatrix.synthetic.places import PLACES, book_leaves
+from animatrix.synthetic.scene import SHOT_SCALES, STEPS, Scene, complete, resolve, stream
+from animatrix.synthetic.sheet import drawing_ids, expose
+from animatrix.synthetic.stage import HORIZON, Layer, Stage
+from animatrix.synthetic.truth import Event, Truth
+
+SIZES = (16, 4096)
+MAX_FRAMES = 2400
+
+
+def render(directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any") -> tuple[Clip, Truth]:
+    """Draw a directive.
+
+    Args:
+        directive: what is asked; fields it leaves open are chosen by the seed. The narrative is not read.
+        seed: 0 or more; the same directive, seed and size give the same bytes anywhere.
+        size: (width, height) in pixels, 16..4096 each.
+        cast: design and place families to draw from: ``any``, ``train`` or ``held_out``.
+
+    Returns:
+        The clip (``directive.frames`` frames at ``directive.fps``) and its truth.
+
+    Raises:
+        AniMatrixError: UNSUPPORTED_VALUE for a tag that cannot be drawn, BAD_OPTION for seed, size or length.
+    """
+    return Shot(directive, seed, size, cast).film()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in frame 0, in px: size of a head, ground line, enlargement and horizon of the set."""
+
+    head_px: float
+    ground_y: float
+    anchor_x: float
+    zoom: float
+    horizon: float
+    travel: float  # screen px per head travelled
+
+
+class Shot:
+    """One shot being made: scene, layout, set and costume, ready to expose any frame."""
+
+    def __init__(self, directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any") -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise AniMatrixError(Code.BAD_OPTION, f"seed must be a whole number from 0, not {seed!r}")
+        if not all(SIZES[0] <= n <= SIZES[1] for n in size):
+            raise AniMatrixError(Code.BAD_OPTION, f"size {size[0]}x{size[1]} is out of range",
+                                 f"{SIZES[0]} to {SIZES[1]} pixels a side")  # fmt: skip
+        if directive.frames > MAX_FRAMES:
+            raise AniMatrixError(Code.BAD_OPTION, f"{directive.frames} frames are too many", f"at most {MAX_FRAMES}")
+        self.directive, self.seed, self.size = directive, seed, size
+        self.scene = scene = resolve(directive, seed, cast)
+        self.box = Paintbox(scene.hour, scene.weather == "cloudy", scene.palette, "backlight" in scene.lighting)
+        self.path = film(list(scene.moves), scene.move_speed, scene.camera_shake, scene.frames, scene.fps, size, stream(seed, 6),
+                         scene.facing, scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None)  # fmt: skip
+        self.performance = Performance(scene.action, scene.beat, scene.talks, scene.waves)
+        self.follows = "follow" in scene.camera_moves
+        self.moments = expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
+        self.oversample = 2.0 if max(size) <= 320 else 1.5
+        self.style = LINE_STYLES[scene.line_style]
+        self.layout = self._lay_out()
+        small = self.layout.head_px < 22
+        self.costume = Costume.make(scene.design, self.box, STEPS[scene.shading_steps], 1.16 if small else 1.0)
+        self._cels: dict[int, Cel | None] = {}
+
+    # --- layout
+
+    def _lay_out(self) -> Layout:
+        w, h = self.size
+        s, path = self.scene, self.path
+        tall, crown, zoom = SHOT_SCALES[s.shot_scale]
+        middle = 1 / float(np.sqrt(path.zoom[-1]))  # the asked framing is met half way through a zoom
+        heads = PEOPLE[s.design.noun].heads + 0.06
+        tall = tall * (heads / 5.06 if s.shot_scale != "full" else 1.0)
+        head_px = tall / heads * h * middle
+        drift = path.offset.mean(0)
+        ground_y = (0.5 + (crown + tall - 0.5) * middle) * h + drift[1]
+        horizon = 0.5 + (HORIZON - 0.5) * middle + drift[1] / h
+        base = self.performance.pose(0.0).x
+        travelled = np.array([self.performance.pose(t / s.fps).x - base for t in range(s.frames)])
+        travel = head_px * s.facing
+        if self.follows:
+            travel = 0.0
+        elif s.action in TRAVELS and travelled[-1] > 0:
+            room = 0.60 * w + abs(float(path.offset[-1, 0]))
+            travel *= min(1.0, room / (head_px * float(travelled[-1])))
+        anchor = s.target * w - float(np.mean(travel * travelled - path.offset[:, 0] * (not self.follows)))
+        return Layout(head_px, ground_y, anchor, zoom * middle, horizon, travel)
+
+    def _regions(self) -> dict[str, tuple[float, float, float, float]]:
+        """Frame-0 rectangle that each layer must cover over the whole shot."""
+        w, h = self.size
+        out = {}
+        corners = np.array([[-1.5, -1.5], [w + 0.5, -1.5], [-1.5, h + 0.5], [w + 0.5, h + 0.5]])
+        for name, k in PARALLAX.items():
+            m = self.path.matrices(k if self.separate or name == "book" else 1.0)
+            inv = (corners[None] - m[:, None, :, 2]) / m[:, None, :1, 0]
+            lo, hi = np.floor(inv.min((0, 1))) - 1, np.ceil(inv.max((0, 1))) + 2
+            out[name] = (float(lo[0]), float(lo[1]), float(hi[0]), float(hi[1]))
+        return out
+
+    @property
+    def separate(self) -> bool:
+        """True when the set is shot as several layers."""
+        return self.scene.layer_parallax != "single_plane"
+
+    def paint_set(self) -> list[Layer]:
+        """Paint all layers of the set, back to front; the book, if any, is last."""
+        s = self.scene
+        stage = Stage(self.box, stream(self.seed, 4), self.size, self.layout.zoom, self._regions(), self.separate, self.oversample,
+                      self.layout.horizon)  # fmt: skip
+        PLACES[s.place].paint(stage)
+        if s.book:
+            book_leaves(stage)
+        if s.blurred:
+            soft = 0.010 * self.size[1] * self.oversample
+            for layer in stage.layers:
+                if layer.name != "book" and not (self.separate and layer.name == "main"):
+                    layer.rgba[:] = cv2.GaussianBlur(layer.rgba, (0, 0), soft)
+        return stage.layers
+
+    # --- drawings
+
+    def _wind(self) -> float:
+        """Head wind of a followed runner in heads per second: the plate runs, the puppet does not."""
+        if not self.follows:
+            return 0.0
+        speed = abs(float(self.path.offset[-1, 0])) / max(1, self.scene.frames - 1) * self.scene.fps
+        natural = {"walk": 3.2, "run": 7.8, "dash": 14.0}.get(self.scene.action, 0.0)
+        return speed / self.layout.head_px - natural if natural == 0 else 0.0
+
+    def cel(self, moment: int) -> Cel | None:
+        """The traced drawing of frame ``moment``, at the oversampled scale of the plates."""
+        if moment not in self._cels:
+            s, lay, k = self.scene, self.layout, self.oversample
+            t = moment / s.fps
+            pose = self.performance.pose(t)
+            if s.squash_stretch:
+                pose = pose.but(stretch=1 + (pose.stretch - 1) * 3.2)
+            light = (1.0 if stream(self.seed, 1).random() < 0.5 else -1.0) * s.facing
+            drawing = draw_figure(self.costume, pose, self.performance.locks(t, self._wind()), light)
+            x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
+            at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
+            factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
+            x0, y0, x1, y1 = self._figure_window()
+            self._cels[moment] = trace(drawing, lambda p: p * factor + at, max(0.55, 0.026 * lay.head_px + 0.1) * k,
+                                       (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k)), self.style)  # fmt: skip
+        return self._cels[moment]
+
+    def _figure_window(self) -> tuple[float, float, float, float]:
+        if self.follows:
+            w, h = self.size
+            return (-8.0, -8.0, w + 8.0, h + 8.0)
+        return self._regions_main
+
+    # --- the stand
+
+    def film(self) -> tuple[Clip, Truth]:
+        """Expose every frame."""
+        s, (w, h) = self.scene, self.size
+        self._regions_main = self._regions()["main"]
+        layers = self.paint_set()
+        paths = {layer.name: self.path.matrices(PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0)
+                 for layer in layers}  # fmt: skip
+        main = self.path.matrices()
+        figure_path = self._figure_path(main)
+        frames = np.empty((s.frames, h, w, 3), np.uint8)
+        mask = np.zeros((s.frames, h, w), bool)
+        deformation = np.zeros((s.frames, h, w), np.float32)
+        air_moments = expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
+        multiplier = effects.finish_map(s.finish, self.size, s.facing)
+        back_key, back, shown = None, None, None
+        for t in range(s.frames):
+            key = tuple(p[t].tobytes() for p in paths.values())
+            if key != back_key:
+                back_key, back, shown = key, self._ground(layers, paths, t), None
+            ground = self._device_ground(back, t)
+            cel_key = (self.moments[t], figure_path[t].tobytes(), ground is back)
+            if shown is None or shown[0] != cel_key or ground is not back:
+                frame = ground.copy()
+                alpha = np.zeros((h, w), np.uint8)
+                cel = self.cel(int(self.moments[t]))
+                if cel is not None:
+                    lay_cel(frame, alpha, cel, figure_path[t], self.oversample)
+                if layers[-1].name == "book":
+                    lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
+                shown = (cel_key, frame, alpha)
+            _, frame, alpha = shown
+            mask[t] = alpha > 127
+            if s.squash_stretch:
+                pose = self.performance.pose(self.moments[t] / s.fps)
+                deformation[t] = mask[t] * min(1.0, abs(pose.stretch - 1) * 3.2 / 0.35)
+            frames[t] = self._finish(frame, alpha, t, int(air_moments[t]), multiplier)
+        camera = main.copy()
+        if s.camera_shake != "steady":  # frame 0 is the origin of the path
+            camera[:, :, 2] -= camera[0, :, 2]
+        sheet = {"A": drawing_ids(self.moments), "BG": [1] * s.frames}
+        if layers[-1].name == "book":
+            sheet["BOOK"] = [1] * s.frames
+        if s.natural or s.devices:
+            sheet["FX"] = drawing_ids(air_moments)
+        truth = Truth(complete(self.directive, s), camera, sheet, mask, deformation, self._events())
+        return Clip(frames, float(s.fps)), truth
+
+    def still(self, t: int = 0) -> np.ndarray:
+        """Frame ``t`` alone, ``uint8 [H,W,3]``, at the cost of one drawing; equal to that frame of the clip."""
+        self._regions_main = self._regions()["main"]
+        w, h = self.size
+        layers = self.paint_set()
+        paths = {layer.name: self.path.matrices(PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0)
+                 for layer in layers}  # fmt: skip
+        frame, alpha = self._device_ground(self._ground(layers, paths, t), t).copy(), np.zeros((h, w), np.uint8)
+        cel = self.cel(int(self.moments[t]))
+        if cel is not None:
+            lay_cel(frame, alpha, cel, self._figure_path(self.path.matrices())[t], self.oversample)
+        if layers[-1].name == "book":
+            lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
+        air = expose([("twos", 0, self.scene.frames - 1)], self.scene.frames, self.scene.fps)
+        return self._finish(frame, alpha, t, int(air[t]), effects.finish_map(self.scene.finish, self.size, self.scene.facing))
+
+    def _figure_path(self, main: np.ndarray) -> np.ndarray:
+        if not self.follows:
+            return main
+        fixed = CameraPath(np.zeros_like(self.path.offset), self.path.zoom, self.path.shake, self.size)
+        return fixed.matrices()
+
+    def _ground(self, layers: list[Layer], paths: dict[str, np.ndarray], t: int) -> np.ndarray:
+        out = None
+        for layer in layers:
+            if layer.name == "book":
+                continue
+            seen = shoot(layer, paths[layer.name][t], self.size)
+            out = seen[..., :3].copy() if out is None else over(out, seen)
+        assert out is not None
+        return out
+
+    def _active(self, spans, t: int) -> list[str]:
+        return [v for v, a, b in spans if a <= t <= b]
+
+    def _device_ground(self, back: np.ndarray, t: int) -> np.ndarray:
+        s = self.scene
+        for device in self._active(s.devices, t):
+            if device == "speed_line_background":
+                return effects.speed_lines(self.size, self.box, 0.085 * t * 24 / s.fps, s.facing, self.seed & 0xFFFF)
+            if device == "color_field":
+                return effects.colour_field(self.size, self.box, CLOTH[s.accessory_color])
+        return back
+
+    def _centre(self, alpha: np.ndarray) -> tuple[float, float]:
+        """Chest of the figure in the frame, for what converges on it."""
+        w, h = self.size
+        rows, cols = np.flatnonzero(alpha.max(1) > 127), np.flatnonzero(alpha.max(0) > 127)
+        if not len(rows):
+            return (w / 2, h / 2)
+        return (float(cols.mean()), float(rows[0] + 0.35 * (rows[-1] - rows[0])))
+
+    def _finish(self, frame: np.ndarray, alpha: np.ndarray, t: int, air: int, multiplier) -> np.ndarray:
+        s = self.scene
+        out = frame
+        natural = self._active(s.natural, t)
+        if natural:
+            out = out.copy()
+            petal = {"snowfield": (250, 250, 255), "school": (252, 176, 200), "shrine": (252, 176, 200)}.get(s.place, (236, 178, 70))
+            for kind in natural:
+                effects.fall(kind, out, air / s.fps + 3.0, self.path.offset[t], self.box, s.beat.wind * s.facing, petal, self.seed & 0xFFFFFF)
+        if "focus_lines" in self._active(s.devices, t):
+            rng = np.random.default_rng([self.seed & 0xFFFFFF, 5, int(air * 24 / s.fps / 2 + 1e-6) % 3])
+            out = effects.focus_lines(out, self._centre(alpha), self.box, rng)
+        for kind in self._active(s.impacts, t):
+            rng = np.random.default_rng([self.seed & 0xFFFFFF, 6, t])
+            out = effects.impact(kind, out, alpha.astype(np.float32) / 255, self._centre(alpha), rng)
+        grain = np.random.default_rng([self.seed & 0xFFFFFF, 7, t]) if "film_grain" in s.finish else None
+        return effects.finish(out, multiplier, grain)
+
+    def _events(self) -> list[Event]:
+        s = self.scene
+        out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts]
+        if s.action in ("jump", "react", "turn", "dash"):
+            out.append(Event({"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"}[s.action], s.hit, s.hit))
+        if all(c != "still" for c, _, _ in s.cadence):
+            a = round(s.beat.blink * s.fps)
+            if a + 4 < s.frames:
+                out.append(Event("blink", a, a + 3))
+        return sorted(out, key=lambda e: (e.first, e.kind))
+
+
+def _to_source(layer_origin, oversample: float, matrix: np.ndarray) -> np.ndarray:
+    """2x3 map from layer pixels to frame pixels."""
+    # layer px u lies at frame-0 px origin + (u + .5)/k - .5
+    k = oversample
+    scale = matrix[:, :2] / k
+    shift = matrix[:, :2] @ (np.asarray(layer_origin, np.float64) + 0.5 / k - 0.5) + matrix[:, 2]
+    return np.concatenate([scale, shift[:, None]], 1)
+
+
+def shoot(layer: Layer, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The layer as the camera sees it: premultiplied RGBA ``uint8 [H,W,4]``."""
+    m = _to_source(layer.origin, layer.oversample, matrix)
+    return cv2.warpAffine(layer.rgba, m, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Premultiplied ``above`` over opaque ``below``, in 8 bits."""
+    keep = 255 - above[..., 3:].astype(np.uint16)
+    return (above[..., :3] + (below * keep + 127) // 255).astype(np.uint8)
+
+
+def lay_cel(frame: np.ndarray, alpha: np.ndarray, cel: Cel, matrix: np.ndarray, oversample: float) -> None:
+    """Lay a cel over ``frame`` and write its coverage to ``alpha``, touching only its own box."""
+    h, w = alpha.shape
+    origin = np.array(cel.origin, np.float64) / oversample
+    m = _to_source(origin, oversample, matrix)
+    ch, cw = cel.rgba.shape[:2]
+    x0, y0 = max(0, int(np.floor(m[0, 2])) - 1), max(0, int(np.floor(m[1, 2])) - 1)
+    x1, y1 = min(w, int(np.ceil(m[0, 2] + cw * m[0, 0])) + 2), min(h, int(np.ceil(m[1, 2] + ch * m[1, 1])) + 2)
+    if x1 <= x0 or y1 <= y0:
+        return
+    m[:, 2] -= (x0, y0)
+    seen = cv2.warpAffine(cel.rgba, m, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    frame[y0:y1, x0:x1] = over(frame[y0:y1, x0:x1], seen)
+    alpha[y0:y1, x0:x1] = seen[..., 3]
+
+
+def lay_book(frame: np.ndarray, alpha: np.ndarray, layer: Layer, matrix: np.ndarray, size: tuple[int, int]) -> None:
+    """Lay the foreground over figure and ground; it hides the figure in ``alpha``."""
+    seen = shoot(layer, matrix, size)
+    frame[:] = over(frame, seen)
+    alpha[:] = (alpha.astype(np.uint16) * (255 - seen[..., 3]) // 255).astype(np.uint8)

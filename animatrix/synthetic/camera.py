@@ -11,8 +11,8 @@ MOVES: dict[str, tuple[float, float, float]] = {
     "fix": (0, 0, 0),
     "pan_left": (-1, 0, 0),
     "pan_right": (1, 0, 0),
-    "tilt_up": (0, -1, 0),
-    "tilt_down": (0, 1, 0),
+    "tilt_up": (0, -0.72, 0),
+    "tilt_down": (0, 0.72, 0),
     "track_up": (0, 0, 1),
     "track_back": (0, 0, -1),
     "follow": (0, 0, 0),  # set by the runner, see ``follow``

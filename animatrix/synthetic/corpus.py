@@ -72,9 +72,9 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         "shot_scale": _pick(rng, scales),
         "camera_shake": "steady",
         "layer_parallax": "single_plane",
-        "palette": _pick(rng, ("natural",) * 5 + ("vivid", "pastel", "muted", "monochrome")),
-        "line_style": _pick(rng, ("clean_uniform",) * 5 + ("bold_outline", "hairline", "lineless")),
-        "shading_steps": _pick(rng, ("one_step",) * 4 + ("no_shadow", "two_step")),
+        "palette": _pick(rng, ("natural",) * 14 + ("vivid", "vivid", "pastel", "pastel", "muted", "monochrome")),
+        "line_style": _pick(rng, ("clean_uniform",) * 9 + ("bold_outline", "hairline", "lineless")),
+        "shading_steps": _pick(rng, ("one_step",) * 6 + ("no_shadow", "two_step")),
         "graphic_device": "none",
         "natural_effect": "none",
         "finish": "none",
@@ -97,15 +97,15 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
     elif rng.random() < 0.08:
         tags["camera_shake"] = "handheld"
     r = rng.random()
-    if r < 0.10:
+    if r < 0.07:
         tags["graphic_device"] = "focus_lines"
-    elif r < 0.14 and action in ("run", "dash") and move in ("follow", "fix"):
+    elif r < 0.11 and action in ("run", "dash") and move in ("follow", "fix"):
         tags["graphic_device"] = "speed_line_background"
     r = rng.random()
-    if r < 0.18:
+    if r < 0.12:
         tags["natural_effect"] = _pick(rng, ("petals_leaves", "snow", "rain"))
     r = rng.random()
-    if r < 0.14:
+    if r < 0.10:
         tags["finish"] = _pick(rng, ("film_grain", "vignette", "para"))
     if tags["palette"] == "natural" and rng.random() < 0.06:
         tags["lighting"] = "backlight"

@@ -55,11 +55,11 @@ class Person:
 
 
 PEOPLE: dict[str, Person] = {
-    "girl": Person(5.0, 0.94, ("bob", "long", "ponytail", "twin_tails", "short"),
+    "girl": Person(4.7, 0.94, ("bob", "long", "ponytail", "twin_tails", "short"),
                    ("sailor uniform", "hoodie", "dress", "t-shirt", "raincoat"), True),
-    "boy": Person(5.0, 1.0, ("short", "spiky"), ("hoodie", "school uniform", "t-shirt", "jacket", "raincoat"), False),
-    "young woman": Person(5.6, 0.96, ("bob", "long", "ponytail"), ("jacket", "dress", "hoodie"), True),
-    "young man": Person(5.7, 1.06, ("short", "spiky"), ("jacket", "hoodie", "school uniform"), False),
+    "boy": Person(4.7, 1.0, ("short", "spiky"), ("hoodie", "school uniform", "t-shirt", "jacket", "raincoat"), False),
+    "young woman": Person(5.5, 0.96, ("bob", "long", "ponytail"), ("jacket", "dress", "hoodie"), True),
+    "young man": Person(5.6, 1.04, ("short", "spiky"), ("jacket", "hoodie", "school uniform"), False),
 }  # fmt: skip
 
 # Combinations never shown in training: hair style with outfit, and hair colour with hair style.

@@ -13,6 +13,7 @@ from animatrix.synthetic.ink import Drawing, curve, ellipse, limb
 from animatrix.synthetic.palette import CLOTH, EYES, HAIR, SKIN, Paintbox, Rgb
 from animatrix.synthetic.pose import Body, Joints, Pose, solve
 
+HEAD = 1.12  # drawn heads are a little larger than the unit they are counted in
 Locks = Callable[[int], np.ndarray]
 
 
@@ -77,7 +78,7 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
     turn = np.array([[c, s], [-s, c]])
 
     def put(p: np.ndarray) -> np.ndarray:
-        return np.asarray(p) @ turn + j.head + (0.0, 0.03 * pose.nod)
+        return (np.asarray(p) * HEAD) @ turn + j.head + (0.0, 0.03 * pose.nod)
 
     look = Look(pose.yaw, pose.eye, pose.mouth, pose.smile, pose.brow, costume.lashes, costume.eye_scale, light)
     k = costume
@@ -135,7 +136,7 @@ def _arm(d: Drawing, k: Costume, arm: np.ndarray, light: float, far: bool) -> No
     thumb = limb(np.stack([wrist + fore * 0.05, palm + side * 0.09]), [0.08, 0.05], 3)
     d.outlined([(bare, flesh), (thumb, flesh), (hand, flesh)], skin.ink)
     cloth = top.shade if far else top.lit
-    sw = w * 1.32 * o.loose + 0.03
+    sw = w * 1.22 * o.loose + 0.02
     if o.sleeve >= 1:
         sleeve_j = np.stack([shoulder, elbow, wrist - fore * 0.03])
         widths = np.array([sw[0], sw[1] * 1.05, sw[2] * 1.2])

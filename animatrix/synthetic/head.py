@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -149,10 +150,10 @@ def draw_head(
     for k in (-1, 1):
         a = 0.47 * k + 0.46 * s
         x, half = 0.41 * np.sin(a), 0.10 * max(0.4, np.cos(a))
-        y = -0.085 - 0.05 * max(look.brow, 0)
-        tilt = 0.05 * look.brow * k
+        y = -0.105 - 0.05 * max(look.brow, 0)
+        tilt = 0.012 * k + 0.045 * look.brow * k
         d.line(put(curve([(x - half, y + 0.015 - tilt), (x, y - 0.02), (x + half, y + 0.015 + tilt)], 3, closed=False)),
-               lash, 1.0)  # fmt: skip
+               lash, 0.85)  # fmt: skip
 
 
 # Fringe tips (x, y) from right to left in head space; odd rows are the notches between the tips.
@@ -172,10 +173,33 @@ _FRINGES: dict[str, tuple[tuple[float, float], ...]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=16)
+def _cap(style: str) -> np.ndarray:
+    """Hair line over the skull from -x to +x: smooth with a small tuft, or a row of spikes."""
+    if style == "spiky":
+        n, rows = 7, [np.array([-0.475, -0.04])]
+        for k in range(n):
+            a = np.pi * (1 + (k + 0.5) / n)
+            r = (0.66, 0.60, 0.68, 0.62, 0.66, 0.60, 0.64)[k]
+            tip = np.array([r * np.cos(a - 0.12), -0.06 + r * 1.02 * np.sin(a - 0.12)])
+            b = np.pi * (1 + (k + 1) / n)
+            rows += [tip, tip, np.array([0.49 * np.cos(b), -0.05 + 0.50 * np.sin(b)])]
+        return curve(rows[:-1] + [np.array([0.475, -0.04])], 3, closed=False)
+    a = np.linspace(np.pi, 2 * np.pi, 24)
+    r = 1 + 0.018 * np.cos(6 * a + 0.4)
+    cap = np.stack([0.482 * r * np.cos(a), -0.05 + 0.525 * r * np.sin(a)], 1)
+    if style in ("short", "bob", "ponytail"):  # a tuft that never lies flat
+        root = 12 if style == "short" else 9
+        x, y = cap[root]
+        tuft = curve([(x, y), (x - 0.05, y - 0.07), (x - 0.15, y - 0.10), (x - 0.15, y - 0.10), (x - 0.03, y - 0.10), (x + 0.05, y)], 3,
+                     closed=False)  # fmt: skip
+        cap = np.concatenate([cap[: root - 1], tuft, cap[root + 2 :]])
+    return cap
+
+
 def _fringe(style: str, s: float) -> np.ndarray:
     """Closed outline of the bangs: cap over the skull, then the fringe from +x to -x."""
-    a = np.linspace(np.pi * 1.0, 2 * np.pi, 11)
-    cap = np.stack([0.475 * np.cos(a), -0.05 + 0.515 * np.sin(a)], 1)
+    cap = _cap(style)
     f = np.array(_FRINGES[style])
     f = np.stack([f[:, 0] * (1 - 0.06 * abs(s)) + s * 0.085 * (1 - (f[:, 0] / 0.5) ** 2), f[:, 1]], 1)
     rows = [cap]
@@ -237,8 +261,10 @@ def draw_back_hair(d: Drawing, put: Place, look: Look, hair: Paints, style: str,
     scalp = ellipse(cx, -0.06, 0.475, 0.475, n=20)
     parts: list[np.ndarray] = []
     if style == "short":
-        parts = [scalp, curve([(cx - 0.46, -0.1), (cx - 0.43, 0.26), (cx - 0.2, 0.40), (cx + 0.2, 0.40),
-                               (cx + 0.43, 0.26), (cx + 0.46, -0.1)], 4)]  # fmt: skip
+        n1 = locks(1) * 0.06
+        parts = [scalp, curve([(cx - 0.46, -0.1), (cx - 0.50, 0.20), (cx - 0.44, 0.42) + n1, (cx - 0.44, 0.42) + n1, (cx - 0.30, 0.33),
+                               (cx - 0.20, 0.46) + n1, (cx - 0.20, 0.46) + n1, (cx - 0.05, 0.36), (cx + 0.08, 0.46) + n1, (cx + 0.08, 0.46) + n1,
+                               (cx + 0.22, 0.34), (cx + 0.42, 0.42) + n1, (cx + 0.42, 0.42) + n1, (cx + 0.49, 0.20), (cx + 0.46, -0.1)], 4)]  # fmt: skip
     elif style == "spiky":
         parts = [scalp, _spikes(cx, back, locks)]
     elif style == "bob":
@@ -281,14 +307,11 @@ def draw_back_hair(d: Drawing, put: Place, look: Look, hair: Paints, style: str,
 
 
 def _spikes(cx: float, back: float, locks) -> np.ndarray:
-    n = 9
+    """Locks that stand off the back of the head and the nape."""
     rows = []
-    for k in range(n):
-        a = np.pi * (0.86 + 1.28 * k / (n - 1))
-        r = 0.66 if k % 2 == 0 else 0.60
-        tip = np.array([cx + r * np.cos(a) + back * 0.05, -0.04 + r * np.sin(a)]) + locks(1) * 0.08
-        a2 = a + np.pi * 0.64 / (n - 1)
-        notch = np.array([cx + 0.46 * np.cos(a2), -0.04 + 0.47 * np.sin(a2)])
-        rows += [tip, tip, notch]
-    rows += [np.array([cx + 0.44, 0.2]), np.array([cx + 0.2, 0.38]), np.array([cx - 0.2, 0.38]), np.array([cx - 0.44, 0.2])]
-    return curve(rows, 3)
+    for x, y, tx, ty in ((-0.46, -0.28, -0.66, -0.20), (-0.47, -0.06, -0.64, 0.10), (-0.44, 0.12, -0.54, 0.36),
+                         (-0.30, 0.30, -0.30, 0.50), (0.0, 0.40, 0.02, 0.52), (0.30, 0.34, 0.34, 0.50), (0.44, 0.16, 0.55, 0.34),
+                         (0.47, -0.04, 0.64, 0.08), (0.46, -0.26, 0.64, -0.20)):  # fmt: skip
+        tip = np.array([cx + tx + 0.04 * back, ty]) + locks(1) * 0.10
+        rows += [np.array([cx + x, y]), tip, tip]
+    return curve([*rows, np.array([cx + 0.3, -0.42]), np.array([cx - 0.3, -0.42])], 3)

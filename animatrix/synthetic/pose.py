@@ -69,14 +69,14 @@ class Body:
     @classmethod
     def of(cls, heads: float, build: float) -> Body:
         """Proportions of a body ``heads`` heads tall (about 4 to 6)."""
-        rest = heads - 1.0
+        rest = heads - 1.34  # what the head, the neck and the soles leave for the bones
         return cls(
-            thigh=rest * 0.265,
-            shin=rest * 0.275,
-            torso=rest * 0.335,
-            neck=0.16,
-            upper_arm=rest * 0.185,
-            forearm=rest * 0.18,
+            thigh=rest * 0.305,
+            shin=rest * 0.320,
+            torso=rest * 0.375,
+            neck=0.15,
+            upper_arm=rest * 0.205,
+            forearm=rest * 0.20,
             shoulder=0.40 * build + 0.02,
             hip=0.17,
             build=build,
@@ -140,7 +140,7 @@ def solve(pose: Pose, body: Body) -> Joints:
     arm_n, arm_f = arm(s_n, pose.arm_n, pose.elbow_n), arm(s_f, pose.arm_f, pose.elbow_f)
     neck = chest + up * body.neck
     tilt = pose.lean * 0.35 + pose.head
-    head = neck + np.array([np.sin(tilt), -np.cos(tilt)]) * 0.46 + np.array([0.05 * pose.yaw + 0.05 * pose.lean, 0.0])
+    head = neck + np.array([np.sin(tilt), -np.cos(tilt)]) * 0.50 + np.array([0.05 * pose.yaw + 0.05 * pose.lean, 0.0])
     shift = np.array([0.0, -lowest - pose.lift])
 
     def put(p: np.ndarray) -> np.ndarray:

@@ -193,13 +193,16 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     lights = tuple(v for v in d.values("lighting") if v != "none")
     hour = next((HOUR_OF_LIGHT[v] for v in lights if v in HOUR_OF_LIGHT), None)
     names = [n for n, p in PLACES.items() if (cast != "train" or not p.held_out) and (hour is None or hour in p.hours)]
+    air = {v for v in d.values("natural_effect") if v != "none"}
+    if air:  # nothing falls indoors, no rain on snow, no petals in it
+        names = [n for n in names if PLACES[n].outdoors and not (n == "snowfield" and air - {"snow"})]
     if cast == "held_out" and place_rng.random() < 0.5:
         names = [n for n in names if PLACES[n].held_out] or names
     place = names[int(place_rng.integers(len(names)))]
     hours = [h for h in PLACES[place].hours if not ("flat_even" in lights and h != "day")]
     hour_draw, sky_draw = place_rng.random(), place_rng.random()
     hour = hour or (hours or ["day"])[int(hour_draw * len(hours or ["day"]))]
-    cloudy = "flat_even" in lights or ("lighting" not in d.tags and hour == "day" and sky_draw < 0.2)
+    cloudy = "flat_even" in lights or "rain" in air or ("lighting" not in d.tags and hour == "day" and sky_draw < 0.2)
     if hour == "sunset" and "golden_hour" not in lights:
         lights = (*lights, "golden_hour")
     if hour == "night" and "night_blue" not in lights:

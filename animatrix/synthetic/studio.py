@@ -93,10 +93,11 @@ class Shot:
         s, path = self.scene, self.path
         tall, crown, zoom = SHOT_SCALES[s.shot_scale]
         middle = 1 / float(np.sqrt(path.zoom[-1]))  # the asked framing is met half way through a zoom
-        heads = PEOPLE[s.design.noun].heads + 0.06
-        tall = tall * (heads / 5.06 if s.shot_scale != "full" else 1.0)
+        heads = PEOPLE[s.design.noun].heads + 0.10
+        tall = tall * (heads / 5.0 if s.shot_scale != "full" else 1.0)
         head_px = tall / heads * h * middle
-        drift = path.offset.mean(0)
+        settled = path.offset[s.frames // 4 :]  # framed for the later part: a move arrives at its subject
+        drift = settled.mean(0)
         ground_y = (0.5 + (crown + tall - 0.5) * middle) * h + drift[1]
         horizon = 0.5 + (HORIZON - 0.5) * middle + drift[1] / h
         base = self.performance.pose(0.0).x
@@ -107,7 +108,8 @@ class Shot:
         elif s.action in TRAVELS and travelled[-1] > 0:
             room = 0.60 * w + abs(float(path.offset[-1, 0]))
             travel *= min(1.0, room / (head_px * float(travelled[-1])))
-        anchor = s.target * w - float(np.mean(travel * travelled - path.offset[:, 0] * (not self.follows)))
+        seen = travel * travelled - path.offset[:, 0] * (not self.follows)
+        anchor = s.target * w - float(np.mean(seen[s.frames // 4 :]))
         return Layout(head_px, ground_y, anchor, zoom * middle, horizon, travel)
 
     def _regions(self) -> dict[str, tuple[float, float, float, float]]:
@@ -166,7 +168,7 @@ class Shot:
             at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
             factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
             x0, y0, x1, y1 = self._figure_window()
-            self._cels[moment] = trace(drawing, lambda p: p * factor + at, max(0.55, 0.026 * lay.head_px + 0.1) * k,
+            self._cels[moment] = trace(drawing, lambda p: p * factor + at, max(0.55, 0.022 * lay.head_px + 0.12) * k,
                                        (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k)), self.style)  # fmt: skip
         return self._cels[moment]
 

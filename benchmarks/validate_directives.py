@@ -1,7 +1,8 @@
 """How many directives one core validates a second: ``Directive.model_validate`` and then ``check``.
 
-Run: ``python benchmarks/validate_directives.py [--count 4000] [--seed 0]``. Prints one JSON line. The directives are
-random but valid ones of six tags, a third of them with frame ranges, as a captioned corpus or an editor sends them.
+Run: ``python benchmarks/validate_directives.py [--count 4000] [--seed 0]``. Prints one JSON line. The
+directives are random but valid ones of six tags, a third of them with frame ranges, as a captioned corpus
+or an editor sends them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """A directive: what a director asks of one shot, as narrative + tags + length.
 
-Built from any of the written forms (see ``tags``), checked against the taxonomy, and kept canonical: fields in
-taxonomy order, values as ids, implied tags added. Two directives that ask for the same thing are equal.
+Built from any of the written forms (see ``tags``), checked against the taxonomy, and kept canonical: fields
+in taxonomy order, values as ids, implied tags added. Two directives that ask for the same thing are equal.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import timing
 from animatrix.knowledge.documents import parse_json, parse_yaml, read_document
-from animatrix.knowledge.tags import Tag, collect, parse_tag_text, tag_text
+from animatrix.knowledge.tags import Tag, collect, kind_of, parse_tag_text, tag_text
 from animatrix.knowledge.taxonomy import Field, Taxonomy
 from animatrix.knowledge.terms import forbidden_character
 
@@ -39,9 +40,9 @@ class Directive(BaseModel):
         fps: frames a second, above 0 up to 240.
         taxonomy_version: of the ids used. An older version is migrated; a newer major version is refused.
 
-    Every fault raises :class:`AniMatrixError`. Pass ``context={"source": "caption"}`` to ``model_validate`` for tags
-    read from a clip: then ``unknown`` is allowed, nothing is implied and what was seen is not argued with;
-    ``context={"taxonomy": t}`` judges by another taxonomy.
+    Every fault raises :class:`AniMatrixError`. Pass ``context={"source": "caption"}`` to ``model_validate``
+    for tags read from a clip: then ``unknown`` is allowed, nothing is implied and what was seen is not
+    argued with; ``context={"taxonomy": t}`` judges by another taxonomy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -154,7 +155,7 @@ class Directive(BaseModel):
         return self.replace(tags={name: tags for name, tags in self.tags.items() if name != gone})
 
     def describe(self, lang: str = "en") -> str:
-        """Narrative and tags as fluent prose in ``en``, ``ja`` or ``zh``, for models without a tag channel."""
+        """Narrative and tags as prose in ``en``, ``ja`` or ``zh``, for models without a tag channel."""
         from animatrix.knowledge.prose import describe
 
         return describe(self, Taxonomy.default(), lang)
@@ -168,7 +169,7 @@ def canonicalise(data: Any, taxonomy: Taxonomy, asked: bool = True) -> dict[str,
     if not isinstance(data, Mapping):
         raise AniMatrixError(
             Code.BAD_DIRECTIVE,
-            f"a directive is a mapping with narrative and tags, not {'nothing' if data is None else type(data).__name__}",
+            f"a directive is a mapping with narrative and tags, not {kind_of(data)}",
         )
     for key in data:
         if key not in _KEYS:
@@ -208,7 +209,7 @@ def canonicalise(data: Any, taxonomy: Taxonomy, asked: bool = True) -> dict[str,
 
 
 def _settle(tags: list[Tag], field: Field, end: int, asked: bool, frames: int, fps: float) -> list[Tag]:
-    """One field's tags, each alone right: spans inside the shot, scope and cardinality kept, reserved words alone."""
+    """One field's tags, each right by itself: span in the shot, scope, cardinality, reserved words."""
     if len(tags) == 1 and tags[0].span is None and tags[0].value in field.values and field.scope != "frame":
         return tags
     settled: list[Tag] = []
@@ -337,8 +338,9 @@ def _clip(tag: Tag, end: int) -> Tag:
 
 def _narrative(raw: Any) -> str:
     if not isinstance(raw, str):
-        what = "null" if raw is None else type(raw).__name__
-        raise AniMatrixError(Code.BAD_DIRECTIVE, f"narrative must be text, not {what}", 'write narrative: ""')
+        raise AniMatrixError(
+            Code.BAD_DIRECTIVE, f"narrative must be text, not {kind_of(raw)}", 'write narrative: ""'
+        )
     if found := forbidden_character(raw):
         position, name = found
         raise AniMatrixError(
@@ -365,10 +367,8 @@ def _frames(raw: Any) -> int:
 
 def _fps(raw: Any) -> float:
     if isinstance(raw, str):
-        try:
+        with contextlib.suppress(ValueError, ZeroDivisionError):
             raw = float(Fraction(raw.replace(" ", "")))
-        except (ValueError, ZeroDivisionError):
-            pass
     if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not _sane_rate(raw):
         raise AniMatrixError(
             Code.BAD_DIRECTIVE, f"fps must be a number above 0 up to {timing.MAX_RATE:g}, not {raw!r:.40}"

@@ -30,8 +30,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def read_bounded(path: Path, kind: str, max_bytes: int = MAX_BYTES) -> str:
     """The text of a regular file of at most ``max_bytes``; ``kind`` names it in messages.
 
-    Raises ``file-missing``, ``not-a-file``, ``file-too-large``, ``file-unreadable``, or the kind's own code for a
-    forbidden character.
+    Raises ``file-missing``, ``not-a-file``, ``file-too-large``, ``file-unreadable``, or the kind's own code
+    for a forbidden character.
     """
     try:
         status = path.stat()
@@ -109,11 +109,12 @@ def parse_yaml(text: str, source: str, kind: str) -> Any:
     try:
         depth = 0
         for event in yaml.parse(text, _Loader):
+            mark: Any = event.start_mark
             if isinstance(event, yaml.AliasEvent):
-                raise fault("YAML aliases are not allowed", "write the value out", event.start_mark.line + 1)
+                raise fault("YAML aliases are not allowed", "write the value out", mark.line + 1)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                raise fault(f"nested deeper than {MAX_DEPTH} levels", "", event.start_mark.line + 1)
+                raise fault(f"nested deeper than {MAX_DEPTH} levels", "", mark.line + 1)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -124,9 +125,9 @@ def parse_yaml(text: str, source: str, kind: str) -> Any:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        place: Any = error.problem_mark or error.context_mark
         raise fault(
-            f"not valid YAML: {error.problem or error.context}", "", mark.line + 1 if mark else None
+            f"not valid YAML: {error.problem or error.context}", "", place.line + 1 if place else None
         ) from None
     except yaml.YAMLError as error:
         raise fault(f"not valid YAML: {' '.join(str(error).split())}", "") from None

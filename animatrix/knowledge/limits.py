@@ -1,7 +1,8 @@
 """Limits that a directive alone can break: how long a device lasts, and how often the picture flashes.
 
-Metrics that need pixels (how much of the screen a pattern covers) are reported as not judged: AniCaption measures
-them on the finished clip. A tag without a range says "somewhere in this shot", so its length is not judged either.
+Metrics that need pixels (how much of the screen a pattern covers) are reported as not judged: AniCaption
+measures them on the finished clip. A tag without a range says "somewhere in this shot", so its length is
+not judged either.
 """
 
 from __future__ import annotations
@@ -37,25 +38,24 @@ def _instance_length(rule: Constraint, items: Sequence[Tagged], taxonomy: Taxono
         length = last - first + 1
         if not low <= length <= high:
             text = f"{field_id}={tag}"
+            end = first + int(low if length < low else high) - 1
             keep = f"{low:g} to {high:g} frames" if high != float("inf") else f"at least {low:g} frames"
             yield (
                 rule.severity,
                 (text,),
                 f"{text} lasts {length} frames, not {keep}: {rule.message}",
-                f"give it {keep}, e.g. {field_id}={tag.value}@{first}-{_nearest_end(first, length, low, high)}",
+                f"give it {keep}, e.g. {field_id}={Tag(tag.value, (first, end))}",
             )
-
-
-def _nearest_end(first: int, length: int, low: float, high: float) -> int:
-    return first + int(low if length < low else high) - 1
 
 
 def _flash_rate(rule: Constraint, items: Sequence[Tagged], taxonomy: Taxonomy) -> Iterable[Finding]:
     """Flashes in any one second, where a flash is a pair of opposing changes (WCAG 2.3.1, ITU-R BT.1702).
 
-    An isolated impact frame is two changes, so one flash; impact frames back to back share the change between them.
+    An isolated impact frame is two changes, so one flash; impact frames back to back share the change
+    between them.
     """
-    counted, open_items = [], []
+    counted: list[Tagged] = []
+    open_items: list[Tagged] = []
     for field_id, tag in items:
         short = tag.span is not None and tag.span[1] - tag.span[0] < _LONGEST_FLASH
         frame_scope = taxonomy.fields[field_id].scope == "frame"

@@ -57,7 +57,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One search result: ``key`` is ``field`` or ``field.value``; ``matched`` the text that matched, and where."""
+    """One search result: ``key`` is ``field`` or ``field.value``; ``matched`` is the text that matched."""
 
     key: str
     score: float

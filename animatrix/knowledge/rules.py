@@ -1,7 +1,7 @@
 """Constraints between tags, judged per span: only tags whose frames overlap meet each other.
 
-The rules are data in the taxonomy; here they are compiled once into bit sets per value, so that judging a directive
-costs microseconds. Order of the taxonomy's ``evaluation_order``: implications are applied first
+The rules are data in the taxonomy; here they are compiled once into bit sets per value, so that judging a
+directive costs microseconds. Order of the taxonomy's ``evaluation_order``: implications are applied first
 (:meth:`RuleSet.complete`, which never adds what contradicts something asked), then the rest is judged
 (:meth:`RuleSet.judge`). The result never depends on the order tags were written in.
 """
@@ -26,7 +26,7 @@ _MAX_LISTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One rule broken (or worth a hint): ``severity`` error|warn|info, ``tags`` as ``field=value[@a-b]`` text."""
+    """One rule broken or worth a hint: ``severity`` error|warn|info, ``tags`` as ``field=value[@a-b]``."""
 
     rule: str
     severity: str
@@ -38,7 +38,7 @@ class Violation:
 class Placed(NamedTuple):
     """A tag with its value's index and its inclusive frame range (the whole shot where it has no span)."""
 
-    index: int
+    value: int  # index of the value, its bit in the sets below
     first: int
     last: int
     field: str
@@ -52,8 +52,8 @@ class Placed(NamedTuple):
 def check(directive: Directive, taxonomy: Taxonomy | None = None) -> list[Violation]:
     """Everything the constraints say about a directive, errors first.
 
-    A valid directive has no ``error`` left (construction refuses them); one read from a caption may. Metrics that
-    need pixels are reported as ``info``, not judged.
+    A valid directive has no ``error`` left (construction refuses them); one read from a caption may.
+    Metrics that need pixels are reported as ``info``, not judged.
     """
     rules = (taxonomy or Taxonomy.default()).rules
     return rules.check(directive.tags)
@@ -152,7 +152,7 @@ class RuleSet:
         return found
 
     def refusals(self, ordered: Tags, found: dict[str, list[Tag]]) -> list[Violation]:
-        """Apply implications to ``found`` (``ordered`` is the same, sorted) and return what the rules then say."""
+        """Apply implications to ``found`` (``ordered`` is the same, sorted); return what rules then say."""
         placed = self.place(ordered)
         present = _present(placed)
         broken: list[Violation] = []
@@ -172,7 +172,7 @@ class RuleSet:
         return SEVERITIES.index(item.severity), self._rank[item.rule], item.tags
 
     def complete(self, tags: Tags) -> tuple[list[tuple[Constraint, Placed, str, Tag]], list[Violation]]:
-        """What the tags imply: additions as (rule, cause, field, tag), and implications that contradict a tag asked.
+        """Additions the tags imply, as (rule, cause, field, tag), and implications that contradict a tag.
 
         Additions are followed to the end (a freeze holds the drawing, a held drawing is static).
         """
@@ -184,13 +184,13 @@ class RuleSet:
         while position < len(queue):
             cause = queue[position]
             position += 1
-            for rule, target in self._implied[cause.index]:
+            for rule, target in self._implied[cause.value]:
                 value = self._values[target]
                 opponents = self._opponents(cause, target, queue, tags)
                 if opponents:
                     broken.append(_contradiction(rule, cause, f"{value.field}={value.id}", opponents))
                     continue
-                if any(item.index == target and _overlap(item, cause) for item in queue):
+                if any(item.value == target and _overlap(item, cause) for item in queue):
                     continue
                 scope = self._taxonomy.fields[value.field].scope
                 span: Span | None = None if scope == "shot" else cause.tag.span
@@ -210,9 +210,9 @@ class RuleSet:
         found = [
             item.text
             for item in queue
-            if item.index != target
+            if item.value != target
             and _overlap(item, cause)
-            and ((single and item.field == field.id) or (fatal >> item.index) & 1)
+            and ((single and item.field == field.id) or (fatal >> item.value) & 1)
         ]
         if any(tag.value == "none" for tag in tags.get(field.id, ())):
             found.append(f"{field.id}=none")
@@ -224,12 +224,12 @@ class RuleSet:
         conflicts, needs, limits = self._conflicts, self._needs, self._limits
         limited: dict[str, tuple[Constraint, list[Placed]]] = {}
         for item in placed:
-            index = item.index
+            index = item.value
             if conflicts[index] & present:
                 found += self._meetings(item, placed)
             for rule, targets in needs[index]:
                 met = targets & present
-                if not met or not any((met >> other.index) & 1 and _overlap(item, other) for other in placed):
+                if not met or not any((met >> other.value) & 1 and _overlap(item, other) for other in placed):
                     found.append(self._unmet(rule, item))
             for rule in limits[index]:
                 limited.setdefault(rule.id, (rule, []))[1].append(item)
@@ -240,10 +240,10 @@ class RuleSet:
 
     def _meetings(self, item: Placed, placed: Sequence[Placed]) -> Iterable[Violation]:
         for other in placed:
-            if other.index <= item.index or not (self._conflicts[item.index] >> other.index) & 1:
+            if other.value <= item.value or not (self._conflicts[item.value] >> other.value) & 1:
                 continue
             if _overlap(item, other):
-                for rule in self._pair_rules[item.index, other.index]:
+                for rule in self._pair_rules[item.value, other.value]:
                     yield self._conflict(rule, item, other)
 
     def _conflict(self, rule: Constraint, one: Placed, other: Placed) -> Violation:
@@ -302,5 +302,5 @@ def _mask(indices: Iterable[int]) -> int:
 def _present(placed: Iterable[Placed]) -> int:
     mask = 0
     for item in placed:
-        mask |= 1 << item.index
+        mask |= 1 << item.value
     return mask

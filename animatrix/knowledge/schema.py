@@ -1,8 +1,9 @@
 """JSON Schema of a directive, listing every field and value: for editors, and for constrained decoding.
 
-``canonical`` describes exactly what ``Directive.canonical_json`` writes and nothing else, so a language model decoded
-against it can only say what the taxonomy knows. ``input`` also takes the short forms people write. Rules between tags
-(constraints, spans inside the shot) are beyond JSON Schema: validate with ``Directive`` as well.
+``canonical`` describes exactly what ``Directive.canonical_json`` writes and nothing else, so a language
+model decoded against it can only say what the taxonomy knows. ``input`` also takes the short forms people
+write. Rules between tags (constraints, spans inside the shot) are beyond JSON Schema: validate with
+``Directive`` as well.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def directive_schema(taxonomy: Taxonomy, form: str = "input", lang: str = "en") 
     """Draft 2020-12 schema.
 
     Args:
-        form: ``input`` (what may be written), ``canonical`` (what is stored), or ``caption`` (canonical, where a
+        form: ``input`` (what may be written), ``canonical`` (what is stored), or ``caption`` (canonical,
+        where a
             captioner may also answer ``unknown``).
         lang: language of titles and labels: en, ja or zh.
     """
@@ -112,7 +114,7 @@ def _span_schema(field: Field) -> dict[str, Any]:
 
 
 def _text_forms(field: Field, words: list[str]) -> list[dict[str, Any]]:
-    """A bare value as an enum (editors complete it), and the short syntax with ranges and pluses as a pattern."""
+    """A bare value as an enum (editors complete it), and the short syntax with ranges as a pattern."""
     value = "(?:" + "|".join(re.escape(word) for word in words) + ")"
     ranged = value + (r"@\d+(?:-\d+)?" if field.scope == "frame" else r"(?:@\d+(?:-\d+)?)?")
     forms: list[dict[str, Any]] = []

@@ -1,7 +1,8 @@
 """Tags: one field=value each, optionally with a frame range, in every form people write them.
 
-Text form: ``impact_frame=inverted_frame@14-15``, ``camera_move=pan_left+track_up``, ``action=run@0-20+jump@21-32``.
-Ranges count from 0, inclusive, at 24 fps. A range after ``a+b`` holds for every value since the last range.
+Text form: ``impact_frame=inverted_frame@14-15``, ``camera_move=pan_left+track_up``,
+``action=run@0-20+jump@21-32``. Ranges count from 0, inclusive, at 24 fps. A range after ``a+b`` holds for
+every value since the last range.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def parse_tag_text(text: str, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
     Raises ``bad-tag-syntax``, ``unknown-field``, ``unknown-value``, ``ambiguous-term`` or ``bad-span``.
     """
     if not isinstance(text, str):
-        raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"a tag must be text, not {_kind(text)}", SYNTAX)
+        raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"a tag must be text, not {kind_of(text)}", SYNTAX)
     _refuse_controls(text, "a tag")
     name, equals, rest = text.translate(_WIDE_SYNTAX).partition("=")
     if not equals or not name.strip() or not rest.strip():
@@ -60,8 +61,8 @@ def parse_tag_text(text: str, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
 def collect(raw: Any, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
     """Tags in any input form, resolved to ids but not yet checked against each other.
 
-    ``raw``: a mapping of field to text, list of texts, or list of ``{"value", "span"}``; or a list of tag texts.
-    ``unspecified`` and null are dropped: nobody asked.
+    ``raw``: a mapping of field to text, list of texts, or list of ``{"value", "span"}``; or a list of tag
+    texts. ``unspecified`` and null are dropped: nobody asked.
     """
     found: dict[str, list[Tag]] = {}
     if raw is None:
@@ -73,13 +74,13 @@ def collect(raw: Any, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
         return found
     if not isinstance(raw, Mapping):
         raise AniMatrixError(
-            Code.BAD_DIRECTIVE, f"tags must be a mapping of field to value, not {_kind(raw)}", SYNTAX
+            Code.BAD_DIRECTIVE, f"tags must be a mapping of field to value, not {kind_of(raw)}", SYNTAX
         )
     for name, content in raw.items():
         field = taxonomy.fields.get(name) if isinstance(name, str) else None
         if field is None:
             if not isinstance(name, str):
-                raise AniMatrixError(Code.UNKNOWN_FIELD, f"a field must be text, not {_kind(name)}")
+                raise AniMatrixError(Code.UNKNOWN_FIELD, f"a field must be text, not {kind_of(name)}")
             _refuse_controls(name, "a field name")
             field = taxonomy.resolve_field(name)
         if type(content) is str and content in field.values:  # the common case, kept cheap
@@ -112,7 +113,8 @@ def _resolve(
         open_questions.append(
             AniMatrixError(
                 Code.AMBIGUOUS_TERM,
-                f"{term!r} for {field.id} sets {', '.join(resolution.readings())} and leaves the {resolution.ask} open",
+                f"{term!r} for {field.id} sets {', '.join(resolution.readings())}"
+                f" and leaves the {resolution.ask} open",
                 f"add a value to {field.id}",
             )
         )
@@ -153,7 +155,7 @@ def _text(content: Any, field: Field) -> str:
         return str(content)
     if not isinstance(content, str):
         raise AniMatrixError(
-            Code.BAD_TAG_SYNTAX, f"{field.id}: a value must be text, not {_kind(content)}", "quote it"
+            Code.BAD_TAG_SYNTAX, f"{field.id}: a value must be text, not {kind_of(content)}", "quote it"
         )
     _refuse_controls(content, field.id)
     return content
@@ -168,10 +170,9 @@ def _split(content: str, field: Field, taxonomy: Taxonomy) -> Iterable[tuple[str
     head, at, _ = content.partition("@")
     if not content or not head.strip():
         raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"{field.id}: empty value in {content!r}", SYNTAX)
-    if "+" in head and taxonomy.words.knows(head, field.id):  # a studio term spelt with a plus
-        pieces = [content]
-    else:
-        pieces = content.split("+")
+    # Some studio terms are spelt with a plus.
+    spelt_with_plus = "+" in head and taxonomy.words.knows(head, field.id)
+    pieces = [content] if spelt_with_plus else content.split("+")
     waiting: list[str] = []
     for piece in pieces:
         term, at, _ = piece.partition("@")
@@ -221,5 +222,6 @@ def _refuse_controls(text: str, where: str) -> None:
         )
 
 
-def _kind(item: Any) -> str:
+def kind_of(item: Any) -> str:
+    """What to call a wrong thing in a message."""
     return "null" if item is None else type(item).__name__

@@ -1,9 +1,9 @@
 """Frames at one rate to frames at another, exactly.
 
-Spans are stored at the reference rate, 24 frames a second: inclusive, from 0. A frame range is an interval of
-time, ``[first / rate, (last + 1) / rate)``; converting rounds both *boundaries* half up, so ranges that touched
-still touch and never overlap, and no range vanishes (it keeps at least one frame). Going to a rate at least as
-high and back is the identity.
+Spans are stored at the reference rate, 24 frames a second: inclusive, from 0. A frame range is an interval
+of time, ``[first / rate, (last + 1) / rate)``; converting rounds both *boundaries* half up, so ranges that
+touched still touch and never overlap, and no range vanishes (it keeps at least one frame). Going to a rate
+at least as high and back is the identity.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Releases of the taxonomy: what changed between two of them, and how old directives move forward.
 
-Ids are permanent. A patch rewords; a minor release adds; a major one removes, redefines or refuses what was accepted
-before, and then needs a migration entry under ``versioning.migrations`` of the file::
+Ids are permanent. A patch rewords; a minor release adds; a major one removes, redefines or refuses what was
+accepted before, and then needs a migration entry under ``versioning.migrations`` of the file::
 
     - to: 1.0.0
       fields: {old_field: new_field}
@@ -197,8 +197,8 @@ def _diff_terms(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
     words = dict.fromkeys(
         fold(word) for item in old.fields.values() for v in item.values.values() for word in _words(v)
     )
-    for term in (*old.compound_terms, *old.ambiguous_terms):
-        words.setdefault(fold(term.term))
+    for written in _terms(old):
+        words.setdefault(fold(written))
     for word in words:
         before, after = _meaning(old, word), _meaning(new, word)
         if before == after or before is None:
@@ -212,10 +212,15 @@ def _diff_terms(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
             yield Change("major" if moved else "minor", ", ".join(before[1]), f"{word!r} {what}")
         else:
             yield Change("minor", word, f"{before[0]} -> {after[0] if after else 'unknown'}")
-    known = {fold(term.term) for term in (*old.compound_terms, *old.ambiguous_terms)}
-    for added in (*new.compound_terms, *new.ambiguous_terms):
-        if fold(added.term) not in known and fold(added.term) not in words:
-            yield Change("minor", added.term, "term added")
+    known = {fold(written) for written in _terms(old)}
+    for written in _terms(new):
+        if fold(written) not in known and fold(written) not in words:
+            yield Change("minor", written, "term added")
+
+
+def _terms(taxonomy: Taxonomy) -> list[str]:
+    compound = [word for term in taxonomy.compound_terms for word in (term.term, *term.also)]
+    return [*compound, *(term.term for term in taxonomy.ambiguous_terms)]
 
 
 def _words(value: Value) -> tuple[str, ...]:
@@ -237,8 +242,8 @@ def _meaning(taxonomy: Taxonomy, word: str) -> tuple[str, tuple[str, ...]] | Non
 def migrate_tags(raw: Any, version: Any, taxonomy: Taxonomy) -> Any:
     """Stored tags of ``version``, in terms of ``taxonomy``.
 
-    Raises ``taxonomy-version`` for a malformed version or one of a newer major release. A newer minor one is read:
-    its ids are only added to, and one that is unknown here is reported as such.
+    Raises ``taxonomy-version`` for a malformed version or one of a newer major release. A newer minor one
+    is read: its ids are only added to, and one that is unknown here is reported as such.
     """
     stored, here = parse_version(version), parse_version(taxonomy.version)
     if stored[0] > here[0]:

@@ -51,14 +51,15 @@ def _keys(t: float, rows: list[tuple[float, Pose]]) -> Pose:
 
 def _life(p: Pose, t: float, b: Beat) -> Pose:
     """Breath and weight shift, big enough to be drawn."""
-    w = TAU * (t * 0.55 * b.tempo + b.phase)
+    w = TAU * (t * 0.72 * b.tempo + b.phase)
     return p.but(
-        stretch=p.stretch * (1 + 0.010 * np.sin(w)),
-        lean=p.lean + 0.022 * np.sin(w * 0.5),
-        head=p.head + 0.035 * np.sin(w - 0.8),
-        shrug=p.shrug + 0.35 * np.sin(w),
-        arm_n=p.arm_n + 0.05 * np.sin(w - 0.5),
-        arm_f=p.arm_f - 0.05 * np.sin(w - 0.5),
+        stretch=p.stretch * (1 + 0.015 * np.sin(w)),
+        lean=p.lean + 0.035 * np.sin(w * 0.5),
+        head=p.head + 0.060 * np.sin(w - 0.8),
+        nod=p.nod + 0.5 * np.sin(w - 0.4),
+        shrug=p.shrug + 0.5 * np.sin(w),
+        arm_n=p.arm_n + 0.09 * np.sin(w - 0.5),
+        arm_f=p.arm_f - 0.09 * np.sin(w - 0.5),
     )
 
 
@@ -176,7 +177,7 @@ def jump(t: float, b: Beat) -> Pose:
                   (h + 0.04, land), (h + 0.16, land.but(stretch=0.97, eye=1.0)), (h + 0.48, stand.but(smile=0.9))])  # fmt: skip
     u = (t - off) / air
     lift = 2.0 * 4 * u * (1 - u) * 0.5 * 1.15 if 0 < u < 1 else 0.0
-    return p.but(lift=lift, x=2.4 * min(1.0, max(0.0, u)))
+    return _life(p, t, b).but(lift=lift, x=2.4 * min(1.0, max(0.0, u)))
 
 
 ACTIONS: dict[str, Callable[[float, Beat], Pose]] = {
@@ -234,7 +235,7 @@ class Performance:
                 size = float(np.hypot(*drag))
                 drag = drag * (np.tanh(size) / size) if size > 1e-6 else drag
                 b = self.beat
-                sway = b.wind * (0.45 + 0.55 * np.sin(TAU * (s * 0.9 + b.phase) - 0.55 * level))
+                sway = b.wind * (0.45 + 0.55 * np.sin(TAU * (s * 1.15 + b.phase) - 0.55 * level))
                 flutter = 0.10 * size / (1 + size) * np.sin(TAU * 3.1 * s - 1.1 * level)
                 cache[level] = drag * np.sqrt(level) * 0.75 + np.array([sway, -abs(sway) * 0.25 + flutter]) * np.sqrt(level)
             return cache[level]

@@ -19,8 +19,8 @@ from animatrix.synthetic.truth import Truth
 # split -> (key of its random stream, families it may show)
 SPLITS: dict[str, tuple[int, str]] = {"train": (0, "train"), "tune": (1, "held_out"), "report": (2, "held_out")}
 
-_STILL_ACTIONS = ("idle", "gesture", "idle", "speak")
-_ACTIONS = ("idle", "speak", "gesture", "react", "turn", "walk", "walk", "run", "run", "dash", "jump", "jump")
+_STILL_ACTIONS = ("idle", "gesture")
+_ACTIONS = ("idle", "speak", "speak", "gesture", "gesture", "react", "turn", "walk", "walk", "walk", "run", "run", "run", "dash", "jump", "jump")
 _MOVES = ("fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back", "follow")
 _CADENCES = ("ones", "twos", "threes", "fours_or_slower", "still")
 
@@ -84,7 +84,7 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         tags["move_speed"] = {"walk": "medium_move"}.get(action, "quick") if cadence != "still" else "medium_move"
     elif move != "fix":
         tags["move_speed"] = _pick(rng, ("slow_move", "medium_move", "medium_move", "quick"))
-        if move.startswith(("pan", "tilt")) and rng.random() < 0.25:
+        if move.startswith(("pan", "tilt")) and rng.random() < 0.12:
             tags["layer_parallax"] = _pick(rng, ("contact_multi", "multiplane"))
     last = int(round(frames * 24 / fps)) - 1
     if last >= 8 and rng.random() < 0.36:
@@ -92,17 +92,17 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         lo, hi = max(2, int(0.3 * last)), max(3, int(0.8 * last) - span)
         first = int(rng.integers(lo, max(lo + 1, hi)))
         tags["impact_frame"] = f"{_pick(rng, tuple(IMPACTS))}@{first}-{first + span - 1}"
-        if rng.random() < 0.3:
+        if rng.random() < 0.15:
             tags["camera_shake"] = "screen_shake"
     elif rng.random() < 0.08:
         tags["camera_shake"] = "handheld"
     r = rng.random()
-    if r < 0.07:
+    if r < 0.07 and cadence != "still":
         tags["graphic_device"] = "focus_lines"
     elif r < 0.11 and action in ("run", "dash") and move in ("follow", "fix"):
         tags["graphic_device"] = "speed_line_background"
     r = rng.random()
-    if r < 0.12:
+    if r < 0.12 and cadence != "still":
         tags["natural_effect"] = _pick(rng, ("petals_leaves", "snow", "rain"))
     r = rng.random()
     if r < 0.10:

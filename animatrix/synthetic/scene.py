@@ -257,7 +257,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         phase=float(phase),
         tempo=float(0.92 + 0.16 * tempo),
         blink=float(0.2 + 0.6 * blink) * d.frames / fps,
-        wind=float((0.10 + 0.14 * wind) * wind_side),
+        wind=float((0.16 + 0.16 * wind) * wind_side),
         seed=int(time_rng.integers(1 << 30)),
     )
     target = 0.5 - 0.10 * facing if action in TRAVELS else (0.36, 0.43, 0.5, 0.57, 0.64)[int(target_draw * 5)]

@@ -192,7 +192,7 @@ class Shot:
         frames = np.empty((s.frames, h, w, 3), np.uint8)
         mask = np.zeros((s.frames, h, w), bool)
         deformation = np.zeros((s.frames, h, w), np.float32)
-        air_moments = expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
+        air_moments = self._air_moments()
         multiplier = effects.finish_map(s.finish, self.size, s.facing)
         back_key, back, shown = None, None, None
         for t in range(s.frames):
@@ -240,8 +240,15 @@ class Shot:
             lay_cel(frame, alpha, cel, self._figure_path(self.path.matrices())[t], self.oversample)
         if layers[-1].name == "book":
             lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
-        air = expose([("twos", 0, self.scene.frames - 1)], self.scene.frames, self.scene.fps)
+        air = self._air_moments()
         return self._finish(frame, alpha, t, int(air[t]), effects.finish_map(self.scene.finish, self.size, self.scene.facing))
+
+    def _air_moments(self) -> np.ndarray:
+        """Effects share the figure's sheet, so that the shot keeps one rhythm; over a held figure they go on twos."""
+        s = self.scene
+        if all(c == "still" for c, _, _ in s.cadence):
+            return expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
+        return self.moments
 
     def _figure_path(self, main: np.ndarray) -> np.ndarray:
         if not self.follows:
@@ -289,7 +296,7 @@ class Shot:
             for kind in natural:
                 effects.fall(kind, out, air / s.fps + 3.0, self.path.offset[t], self.box, s.beat.wind * s.facing, petal, self.seed & 0xFFFFFF)
         if "focus_lines" in self._active(s.devices, t):
-            rng = np.random.default_rng([self.seed & 0xFFFFFF, 5, int(air * 24 / s.fps / 2 + 1e-6) % 3])
+            rng = np.random.default_rng([self.seed & 0xFFFFFF, 5, air % 3])
             out = effects.focus_lines(out, self._centre(alpha), self.box, rng)
         for kind in self._active(s.impacts, t):
             rng = np.random.default_rng([self.seed & 0xFFFFFF, 6, t])

@@ -8,6 +8,7 @@ which of them is the camera is decided over the whole shot (``camera.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def corners(gray: np.ndarray, floor: tuple[float, float]) -> np.ndarray:
     rows, columns = height // cell, width // cell
     if rows < 2 or columns < 2:
         return np.empty((0, 2), np.float32)
-    strength: np.ndarray = cv2.cornerMinEigenVal(gray, 5)
+    strength: Any = cv2.cornerMinEigenVal(gray, 5)
     strength[:2], strength[-2:], strength[:, :2], strength[:, -2:] = 0, 0, 0, 0
     cells = strength[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
     cells = cells.swapaxes(1, 2).reshape(rows * columns, cell * cell)

@@ -15,6 +15,7 @@ from animatrix.caption.measure.alignment import (
     candidates,
     compose,
     corners,
+    refine,
     track,
 )
 from animatrix.caption.measure.thresholds import CAMERA, CameraThresholds
@@ -86,6 +87,27 @@ def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThreshol
     """
     height, width = gray[0].shape
     sigma = max(limits.sigma * width, limits.sigma_pixels)
+    if len(gray) < 2:
+        return CameraPath(
+            IDENTITY[None], np.empty((0, 2, 3)), np.empty(0), np.empty(0, bool), (width, height)
+        )
+    steps, scores = _chain(gray, sigma, limits)
+    seen = scores >= limits.lost_support
+    steps = _bridged(gray, steps, seen, sigma, limits)
+    steps = _tied(gray, steps, seen, sigma, limits)
+    matrices = [IDENTITY]
+    for step in steps:
+        matrices.append(compose(step, matrices[-1]))
+    return CameraPath(np.stack(matrices), steps, scores, seen, (width, height))
+
+
+def _chain(
+    gray: Sequence[np.ndarray] | np.ndarray,
+    sigma: float,
+    limits: CameraThresholds,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Motion ``[T-1,2,3]`` and support ``[T-1]`` from each frame to the next one."""
+    height, width = gray[0].shape
     options: list[list[np.ndarray]] = []
     support: list[np.ndarray] = []
     previous = IDENTITY
@@ -99,19 +121,66 @@ def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThreshol
             previous = found[int(scores.argmax())]
         options.append(found)
         support.append(scores)
-    if not options:
-        return CameraPath(
-            IDENTITY[None], np.empty((0, 2, 3)), np.empty(0), np.empty(0, bool), (width, height)
-        )
     chosen = _smoothest(options, support, (width, height), limits)
-    steps = np.stack([found[k] for found, k in zip(options, chosen, strict=True)])
-    scores = np.array([s[k] for s, k in zip(support, chosen, strict=True)])
-    seen = scores >= limits.lost_support
-    steps = _bridged(gray, steps, seen, sigma, limits)
-    matrices = [IDENTITY]
-    for step in steps:
-        matrices.append(compose(step, matrices[-1]))
-    return CameraPath(np.stack(matrices), steps, scores, seen, (width, height))
+    motions = np.stack([found[k] for found, k in zip(options, chosen, strict=True)])
+    return motions, np.array([s[k] for s, k in zip(support, chosen, strict=True)])
+
+
+def _tied(
+    gray: Sequence[np.ndarray] | np.ndarray,
+    steps: np.ndarray,
+    seen: np.ndarray,
+    sigma: float,
+    limits: CameraThresholds,
+) -> np.ndarray:
+    """Steps corrected so that they agree with the motion measured over several frames at once.
+
+    A creeping zoom moves a point by less in one step than the tracker resolves, and its errors add up; over
+    eight frames it is plain. A link that strays from its steps, or sees less, leaves them as they are.
+    """
+    size = (gray[0].shape[1], gray[0].shape[0])
+    points = _frame_points(size)
+    reach = np.array([np.abs(apply(step, points) - points).max() for step in steps])
+    ends, moved = [0], 0.0
+    for t in range(len(steps)):
+        moved += reach[t]
+        full = t + 1 - ends[-1] >= limits.link or moved > limits.link_reach * size[0]
+        if (full and seen[t]) or t + 1 == len(steps):
+            ends.append(t + 1)
+            moved = 0.0
+    expected = []
+    for start, end in pairwise(ends):
+        whole = IDENTITY
+        for step in steps[start:end]:
+            whole = compose(step, whole)
+        expected.append(whole)
+    steps = steps.copy()
+    for (start, end), whole in zip(pairwise(ends), expected, strict=True):
+        count = end - start
+        if count < 2:
+            continue
+        tracks = track(gray[start], gray[end], corners(gray[start], limits.corner_floor))
+        link = refine(tracks, whole, 1.5 * sigma) if len(tracks) >= limits.min_tracks else whole
+        apart = np.abs(apply(link, points) - apply(whole, points)).max()
+        before, after = (tracks.support(m, 1.5 * sigma) for m in (whole, link))
+        if apart > limits.link_strays * size[0] or after < max(before, limits.link_support):
+            continue
+        share = _root(compose(link, cv2.invertAffineTransform(whole)), count)
+        for t in range(start, end):
+            steps[t] = compose(share, steps[t])
+    return steps
+
+
+def _root(motion: np.ndarray, count: int) -> np.ndarray:
+    """The similarity that, applied ``count`` times, gives about ``motion``."""
+    scale = np.hypot(motion[0, 0], motion[1, 0]) ** (1 / count)
+    angle = np.arctan2(motion[1, 0], motion[0, 0]) / count
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[c, -s], [s, c]])
+    total, power = np.zeros((2, 2)), np.eye(2)
+    for _ in range(count):
+        total, power = total + power, linear @ power
+    return np.column_stack([linear, np.linalg.solve(total, motion[:, 2])])
 
 
 def _frame_points(size: tuple[int, int]) -> np.ndarray:
@@ -180,7 +249,7 @@ def _bridged(
             if scores and max(scores) >= limits.lost_support and len(tracks) >= limits.min_tracks:
                 whole = found[int(np.argmax(scores))]
         if whole is not None:
-            steps[t:end] = IDENTITY + (whole - IDENTITY) / (end - t)
+            steps[t:end] = _root(whole, end - t)
         else:
             steps[t:end] = steps[t - 1] if t else (steps[end] if end < len(steps) else IDENTITY)
         t = end

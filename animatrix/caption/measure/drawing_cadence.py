@@ -57,7 +57,7 @@ def _name(runs, drawings, numbers, limits: CadenceTagThresholds) -> list[Finding
         return [Finding("modulated", 0.75 * _clear(drawings, kind), None, numbers)]
     if share[kind] < limits.majority:
         return Abstention("no hold length prevails", numbers)
-    sure = min(1.0, 0.35 + 0.65 * share[kind]) * _clear(drawings, kind) * min(1.0, 0.55 + 0.1 * len(active))
+    sure = min(1.0, 0.35 + 0.65 * share[kind]) * _clear(drawings, kind) * min(1.0, 0.36 + 0.12 * len(active))
     return [Finding(NAMES[kind], float(min(sure, 0.99)), None, numbers)]
 
 

@@ -23,6 +23,14 @@ class CameraThresholds:
     """A step explained by less of the picture is bridged from its neighbours (flashes, inverted frames)."""
     bridge: int = 4
     """Frames a bridge may span: impact frames last 1 to 3."""
+    link: int = 8
+    """Frames over which steps are tied to one measurement: eight times the signal at the same error."""
+    link_reach: float = 0.08
+    """... or fewer, once the picture has moved this far: the tracker's pyramid follows 15% of the width."""
+    link_support: float = 0.3
+    """Less support and the link says nothing."""
+    link_strays: float = 0.03
+    """A link that differs by more follows something else than the steps do."""
     min_tracks: int = 10
     """Fewer corners leave four unknowns at the mercy of one error."""
 

@@ -1,9 +1,9 @@
 """Procedurally drawn cel animation with exact ground truth.
 
-    from animatrix.synthetic import Corpus, render
+from animatrix.synthetic import Corpus, render
 
-    clip, truth = render(directive, seed=7)      # any drawable directive
-    sample = Corpus(seed=0)[12]                  # endless labelled shots
+clip, truth = render(directive, seed=7)      # any drawable directive
+sample = Corpus(seed=0)[12]                  # endless labelled shots
 """
 
 from animatrix.synthetic.corpus import Corpus, Sample, Still

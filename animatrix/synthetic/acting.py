@@ -84,16 +84,43 @@ def gesture(t: float, b: Beat) -> Pose:
     """A wave of the raised near hand."""
     w = TAU * (t * 1.7 * b.tempo + b.phase)
     p = _life(Pose(smile=1.0, mouth=0.75), t, b)
-    return p.but(arm_n=-2.30 + 0.07 * np.sin(w), elbow_n=-0.55 + 0.50 * np.sin(w - 0.35), head=-0.06 + 0.03 * np.sin(w), shrug=0.5)
+    return p.but(
+        arm_n=-2.30 + 0.07 * np.sin(w),
+        elbow_n=-0.55 + 0.50 * np.sin(w - 0.35),
+        head=-0.06 + 0.03 * np.sin(w),
+        shrug=0.5,
+    )
 
 
 def react(t: float, b: Beat) -> Pose:
     """Startled: a small dip, a stretch past the pose, then settling into surprise."""
     calm = Pose()
-    dip = Pose(eye=0.2, lean=0.12, shrug=1.2, knee_n=0.5, hip_n=0.22, knee_f=0.5, hip_f=0.28, nod=1.0, stretch=0.95, brow=-0.5)
+    dip = Pose(
+        eye=0.2,
+        lean=0.12,
+        shrug=1.2,
+        knee_n=0.5,
+        hip_n=0.22,
+        knee_f=0.5,
+        hip_f=0.28,
+        nod=1.0,
+        stretch=0.95,
+        brow=-0.5,
+    )
     up = Pose(eye=1.15, mouth=1.0, smile=0.0, brow=1.5, lean=-0.22, head=-0.1, arm_n=-1.15, elbow_n=-0.9, arm_f=1.1, elbow_f=1.0,
               shrug=2.0, lift=0.22, stretch=1.07)  # fmt: skip
-    rest = Pose(eye=1.12, mouth=0.7, smile=0.0, brow=1.4, lean=-0.12, arm_n=-0.75, elbow_n=-1.1, arm_f=0.7, elbow_f=1.2, shrug=1.2)
+    rest = Pose(
+        eye=1.12,
+        mouth=0.7,
+        smile=0.0,
+        brow=1.4,
+        lean=-0.12,
+        arm_n=-0.75,
+        elbow_n=-1.1,
+        arm_f=0.7,
+        elbow_f=1.2,
+        shrug=1.2,
+    )
     h = b.hit
     p = _keys(t, [(h - 0.34, calm), (h - 0.10, dip), (h + 0.08, up), (h + 0.30, rest)])
     q = _life(p, t, b)
@@ -172,7 +199,17 @@ def jump(t: float, b: Beat) -> Pose:
                elbow_f=0.4, mouth=0.9, smile=1.0)  # fmt: skip
     reach = Pose(yaw=0.7, front=0.40, lean=0.12, hip_n=0.35, knee_n=0.25, hip_f=0.05, knee_f=0.2, toe_n=0.3, toe_f=0.3, arm_n=-1.6,
                  elbow_n=0.3, arm_f=1.6, elbow_f=0.3, stretch=1.04)  # fmt: skip
-    land = squat.but(stretch=0.90, lean=0.55, arm_n=-0.3, arm_f=0.6, hip_n=1.1, knee_n=1.9, hip_f=1.05, knee_f=1.85, eye=0.2)
+    land = squat.but(
+        stretch=0.90,
+        lean=0.55,
+        arm_n=-0.3,
+        arm_f=0.6,
+        hip_n=1.1,
+        knee_n=1.9,
+        hip_f=1.05,
+        knee_f=1.85,
+        eye=0.2,
+    )
     p = _keys(t, [(off - 0.42, stand), (off - 0.12, squat), (off + 0.02, launch), (off + air * 0.5, top), (h - 0.06, reach),
                   (h + 0.04, land), (h + 0.16, land.but(stretch=0.97, eye=1.0)), (h + 0.48, stand.but(smile=0.9))])  # fmt: skip
     u = (t - off) / air
@@ -237,7 +274,9 @@ class Performance:
                 b = self.beat
                 sway = b.wind * (0.45 + 0.55 * np.sin(TAU * (s * 1.15 + b.phase) - 0.55 * level))
                 flutter = 0.10 * size / (1 + size) * np.sin(TAU * 3.1 * s - 1.1 * level)
-                cache[level] = drag * np.sqrt(level) * 0.75 + np.array([sway, -abs(sway) * 0.25 + flutter]) * np.sqrt(level)
+                cache[level] = drag * np.sqrt(level) * 0.75 + np.array(
+                    [sway, -abs(sway) * 0.25 + flutter]
+                ) * np.sqrt(level)
             return cache[level]
 
         return at

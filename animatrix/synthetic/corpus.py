@@ -17,10 +17,31 @@ from animatrix.synthetic.studio import Shot
 from animatrix.synthetic.truth import Truth
 
 # split -> (key of its random stream, families it may show)
-SPLITS: dict[str, tuple[int, str]] = {"train": (0, "train"), "tune": (1, "held_out"), "report": (2, "held_out")}
+SPLITS: dict[str, tuple[int, str]] = {
+    "train": (0, "train"),
+    "tune": (1, "held_out"),
+    "report": (2, "held_out"),
+}
 
 _STILL_ACTIONS = ("idle", "gesture")
-_ACTIONS = ("idle", "speak", "speak", "gesture", "gesture", "react", "turn", "walk", "walk", "walk", "run", "run", "run", "dash", "jump", "jump")
+_ACTIONS = (
+    "idle",
+    "speak",
+    "speak",
+    "gesture",
+    "gesture",
+    "react",
+    "turn",
+    "walk",
+    "walk",
+    "walk",
+    "run",
+    "run",
+    "run",
+    "dash",
+    "jump",
+    "jump",
+)
 _MOVES = ("fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back", "follow")
 _CADENCES = ("ones", "twos", "threes", "fours_or_slower", "still")
 
@@ -72,7 +93,9 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         "shot_scale": _pick(rng, scales),
         "camera_shake": "steady",
         "layer_parallax": "single_plane",
-        "palette": _pick(rng, ("natural",) * 14 + ("vivid", "vivid", "pastel", "pastel", "muted", "monochrome")),
+        "palette": _pick(
+            rng, ("natural",) * 14 + ("vivid", "vivid", "pastel", "pastel", "muted", "monochrome")
+        ),
         "line_style": _pick(rng, ("clean_uniform",) * 9 + ("bold_outline", "hairline", "lineless")),
         "shading_steps": _pick(rng, ("one_step",) * 6 + ("no_shadow", "two_step")),
         "graphic_device": "none",
@@ -81,7 +104,9 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         "impact_frame": "none",
     }
     if move == "follow":
-        tags["move_speed"] = {"walk": "medium_move"}.get(action, "quick") if cadence != "still" else "medium_move"
+        tags["move_speed"] = (
+            {"walk": "medium_move"}.get(action, "quick") if cadence != "still" else "medium_move"
+        )
     elif move != "fix":
         tags["move_speed"] = _pick(rng, ("slow_move", "medium_move", "medium_move", "quick"))
         if move.startswith(("pan", "tilt")) and rng.random() < 0.12:
@@ -127,9 +152,18 @@ class Corpus:
         frames, fps: length and rate of every shot.
     """
 
-    def __init__(self, seed: int, split: str = "train", size: tuple[int, int] = (160, 96), frames: int = 33, fps: float = 24.0):
+    def __init__(
+        self,
+        seed: int,
+        split: str = "train",
+        size: tuple[int, int] = (160, 96),
+        frames: int = 33,
+        fps: float = 24.0,
+    ):
         if split not in SPLITS:
-            raise AniMatrixError(Code.BAD_OPTION, f"unknown split '{split}'", did_you_mean(split, SPLITS) or ", ".join(SPLITS))
+            raise AniMatrixError(
+                Code.BAD_OPTION, f"unknown split '{split}'", did_you_mean(split, SPLITS) or ", ".join(SPLITS)
+            )
         self.seed, self.split, self.size, self.frames, self.fps = seed, split, size, frames, fps
 
     def _shot(self, i: int) -> tuple[Shot, np.random.Generator]:
@@ -137,7 +171,12 @@ class Corpus:
         root = np.random.SeedSequence([self.seed, key, i])
         rng = np.random.Generator(np.random.PCG64(root))
         shot_seed = int(rng.integers(1 << 48))
-        request = {"narrative": "", "tags": draw_tags(rng, self.frames, self.fps), "frames": self.frames, "fps": self.fps}
+        request = {
+            "narrative": "",
+            "tags": draw_tags(rng, self.frames, self.fps),
+            "frames": self.frames,
+            "fps": self.fps,
+        }
         return Shot(Directive.model_validate(request), shot_seed, self.size, cast), rng
 
     def __getitem__(self, i: int) -> Sample:
@@ -161,7 +200,13 @@ def told(scene: Scene, directive: Directive, rng: np.random.Generator) -> Direct
     try:
         narrate = importlib.import_module("animatrix.synthetic.narrative").narrate
     except ModuleNotFoundError:  # sentences live in their own module
-        verb = {"idle": "stands", "speak": "talks", "gesture": "waves", "react": "is startled", "turn": "turns round"}
+        verb = {
+            "idle": "stands",
+            "speak": "talks",
+            "gesture": "waves",
+            "react": "is startled",
+            "turn": "turns round",
+        }
         what = verb.get(scene.action, scene.action + "s").replace("dashs", "dashes")
         text = f"A {scene.noun} with {scene.hair_color} hair in a {scene.outfit_color} {scene.outfit} {what}, {scene.place}, {scene.hour}."
     else:

@@ -31,7 +31,9 @@ def _rays(shape, centre, rng: np.random.Generator, n: int, inner: float, width: 
         r0 = inner * h * (0.85 + 0.5 * rng.random())
         half = width * (0.4 + rng.random())
         x, y = centre[0] + r0 * 1.35 * np.cos(a), centre[1] + r0 * np.sin(a)
-        ends = [(centre[0] + far * np.cos(a + k * half), centre[1] + far * np.sin(a + k * half)) for k in (-1, 1)]
+        ends = [
+            (centre[0] + far * np.cos(a + k * half), centre[1] + far * np.sin(a + k * half)) for k in (-1, 1)
+        ]
         cv2.fillPoly(out, [_fixed([(x, y), *ends])], 255, cv2.LINE_AA, _SHIFT)
     return out
 
@@ -62,7 +64,10 @@ def _tint(frame, alpha, centre, rng):
 def _silhouette(frame, alpha, centre, rng):
     h, w = alpha.shape
     d = np.hypot((np.arange(w)[None] - centre[0]) / w, (np.arange(h)[:, None] - centre[1]) / h)[..., None]
-    ground = np.array([255, 252, 226]) * (1 - np.clip(d, 0, 1) * 0.5) + np.array([255, 190, 70]) * np.clip(d, 0, 1) * 0.5
+    ground = (
+        np.array([255, 252, 226]) * (1 - np.clip(d, 0, 1) * 0.5)
+        + np.array([255, 190, 70]) * np.clip(d, 0, 1) * 0.5
+    )
     return ground * (1 - alpha[..., None]) + np.array([16, 10, 24]) * alpha[..., None]
 
 
@@ -84,8 +89,18 @@ def _burst(frame, alpha, centre, rng):
     for reach, paint in ((1.0, (255, 176, 40)), (0.72, (255, 240, 150)), (0.46, (255, 255, 255))):
         n = 26
         a = np.linspace(0, 2 * np.pi, n, endpoint=False) + rng.random() * 0.2
-        r = np.where(np.arange(n) % 2 == 0, 0.50 + 0.16 * rng.random(n), 0.25 + 0.05 * rng.random(n)) * far * reach
-        cv2.fillPoly(out, [_fixed(np.stack([centre[0] + r * np.cos(a), centre[1] + r * np.sin(a)], 1))], paint, cv2.LINE_AA, _SHIFT)
+        r = (
+            np.where(np.arange(n) % 2 == 0, 0.50 + 0.16 * rng.random(n), 0.25 + 0.05 * rng.random(n))
+            * far
+            * reach
+        )
+        cv2.fillPoly(
+            out,
+            [_fixed(np.stack([centre[0] + r * np.cos(a), centre[1] + r * np.sin(a)], 1))],
+            paint,
+            cv2.LINE_AA,
+            _SHIFT,
+        )
     k = alpha[..., None]
     return out * (1 - k) + np.array([40, 20, 44]) * k
 
@@ -127,7 +142,11 @@ def speed_lines(size: tuple[int, int], box: Paintbox, run: float, facing: int, s
     y = np.linspace(0, 1, h)[:, None]
     out[:] = np.rint(np.array(middle) * (1 - y) + np.array(low) * y)[:, None]
     for _ in range(46):
-        yy, length, thick = rng.random() * h, (0.25 + 0.8 * rng.random()) * w, (0.004 + 0.018 * rng.random() ** 2) * h
+        yy, length, thick = (
+            rng.random() * h,
+            (0.25 + 0.8 * rng.random()) * w,
+            (0.004 + 0.018 * rng.random() ** 2) * h,
+        )
         paint = mix(top, (255, 255, 255), 0.85) if rng.random() < 0.6 else mix(top, (30, 20, 60), 0.25)
         x = (rng.random() * 2.2 * w - facing * run * w * (0.8 + 0.5 * rng.random())) % (2.2 * w) - 1.1 * w
         cv2.fillPoly(out, [_fixed([(x, yy), (x + length / 2, yy - thick), (x + length, yy), (x + length / 2, yy + thick)])], paint,
@@ -164,7 +183,16 @@ NATURAL: dict[str, Air] = {
 }
 
 
-def fall(kind: str, frame: np.ndarray, t: float, camera: np.ndarray, box: Paintbox, wind: float, petal, rng_key: int) -> None:
+def fall(
+    kind: str,
+    frame: np.ndarray,
+    t: float,
+    camera: np.ndarray,
+    box: Paintbox,
+    wind: float,
+    petal,
+    rng_key: int,
+) -> None:
     """Draw what is in the air at ``t`` seconds onto ``frame``; ``camera`` is the frame's travel in px."""
     air = NATURAL[kind]
     h, w = frame.shape[:2]
@@ -172,7 +200,12 @@ def fall(kind: str, frame: np.ndarray, t: float, camera: np.ndarray, box: Paintb
     x0, y0, depth, ph = rng.random((4, air.count))
     near = 0.55 + 0.75 * depth
     side = 1.0 if wind >= 0 else -1.0
-    x = x0 * w * 1.2 + side * air.drift * t * h * near + air.sway * h * np.sin(2 * np.pi * (t * 0.9 + ph)) - camera[0] * near
+    x = (
+        x0 * w * 1.2
+        + side * air.drift * t * h * near
+        + air.sway * h * np.sin(2 * np.pi * (t * 0.9 + ph))
+        - camera[0] * near
+    )
     y = y0 * h * 1.2 + air.fall * t * h * near - camera[1] * near
     x, y = x % (1.2 * w) - 0.1 * w, y % (1.2 * h) - 0.1 * h
     one = 1 << _SHIFT
@@ -187,7 +220,15 @@ def fall(kind: str, frame: np.ndarray, t: float, camera: np.ndarray, box: Paintb
     if kind == "snow":
         paint = box.final((255, 255, 255))
         for k in range(air.count):
-            cv2.circle(frame, (int(x[k] * one), int(y[k] * one)), int(air.size * h * near[k] * one), paint, -1, cv2.LINE_AA, _SHIFT)
+            cv2.circle(
+                frame,
+                (int(x[k] * one), int(y[k] * one)),
+                int(air.size * h * near[k] * one),
+                paint,
+                -1,
+                cv2.LINE_AA,
+                _SHIFT,
+            )
         return
     lit, dark = box.figure(petal), box.shade(petal)
     for k in range(air.count):
@@ -195,7 +236,10 @@ def fall(kind: str, frame: np.ndarray, t: float, camera: np.ndarray, box: Paintb
         r = air.size * h * near[k]
         c, s = np.cos(a * 0.6), np.sin(a * 0.6)
         flip = 0.35 + 0.65 * abs(np.sin(a))
-        p = np.array([(-1.2, 0), (-0.3, -0.7), (0.8, -0.45), (1.1, 0.0), (0.8, 0.45), (-0.3, 0.7)]) * (r, r * flip)
+        p = np.array([(-1.2, 0), (-0.3, -0.7), (0.8, -0.45), (1.1, 0.0), (0.8, 0.45), (-0.3, 0.7)]) * (
+            r,
+            r * flip,
+        )
         p = np.stack([p[:, 0] * c - p[:, 1] * s + x[k], p[:, 0] * s + p[:, 1] * c + y[k]], 1)
         cv2.fillPoly(frame, [_fixed(p)], lit if np.sin(a) > -0.2 else dark, cv2.LINE_AA, _SHIFT)
 

@@ -37,22 +37,27 @@ class Costume:
     eye_scale: float
 
     @classmethod
-    def make(cls, design: Design, box: Paintbox, steps: int, eye_scale: float = 1.0) -> Costume:
-        """Dress ``design`` in paints of ``box``; ``steps`` is the number of shadow tones (0, 1, 2)."""
+    def make(
+        cls, design: Design, box: Paintbox, steps: int, eye_scale: float = 1.0, ink: float = 0.7
+    ) -> Costume:
+        """Dress ``design`` in paints of ``box``; ``steps`` is the number of shadow tones (0, 1, 2), ``ink`` as in LineStyle."""
         outfit, person = OUTFITS[design.outfit], PEOPLE[design.noun]
-        top = CLOTH[design.outfit_color]
-        bottom = CLOTH[outfit.bottom_colour] if outfit.bottom_colour else top
         return cls(
             design,
             Body.of(person.heads, person.build),
             outfit,
-            paints(box, SKIN[design.skin], steps, ink=0.35),
-            paints(box, HAIR[design.hair_color], steps, gloss=0.55),
-            paints(box, top, steps),
-            paints(box, bottom, steps),
-            paints(box, CLOTH[outfit.trim], steps),
-            paints(box, CLOTH[outfit.shoe], steps),
-            paints(box, CLOTH[design.accessory_color], steps),
+            paints(box, SKIN[design.skin], steps, ink=ink / 2),
+            paints(box, HAIR[design.hair_color], steps, 0.55, ink),
+            *(
+                paints(box, CLOTH[name], steps, ink=ink)
+                for name in (
+                    design.outfit_color,
+                    outfit.bottom_colour or design.outfit_color,
+                    outfit.trim,
+                    outfit.shoe,
+                    design.accessory_color,
+                )
+            ),
             EYES[design.eye_color],
             person.lashes,
             box,
@@ -80,7 +85,9 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
     def put(p: np.ndarray) -> np.ndarray:
         return (np.asarray(p) * HEAD) @ turn + j.head + (0.0, 0.03 * pose.nod)
 
-    look = Look(pose.yaw, pose.eye, pose.mouth, pose.smile, pose.brow, costume.lashes, costume.eye_scale, light)
+    look = Look(
+        pose.yaw, pose.eye, pose.mouth, pose.smile, pose.brow, costume.lashes, costume.eye_scale, light
+    )
     k = costume
     tie = k.extra.lit if k.design.accessory == "ribbon" else k.box.figure(CLOTH["red"])
     draw_back_hair(d, put, look, k.hair, k.design.hair_style, locks, tie)
@@ -90,7 +97,7 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
     _leg(d, k, j.leg_f, light, far=True)
     _leg(d, k, j.leg_n, light, far=False)
     neck = np.stack([j.chest - j.up * 0.05, j.head + (0.0, 0.30)])
-    d.outlined([(limb(neck, [0.22 * k.body.build, 0.20 * k.body.build]), k.skin.shade)], k.skin.ink, 0.9)
+    d.outlined([(limb(neck, [0.22 * k.body.build, 0.20 * k.body.build]), k.skin.deep)], k.skin.ink, 0.9)
     _torso(d, k, j, pose, locks, light)
     if k.design.accessory == "bag":
         _bag(d, k, j, locks)
@@ -105,7 +112,13 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
         factor = np.array([wide, pose.stretch])
         base = np.array([0.0, -pose.lift])
         d.ops = [
-            (o[0], (o[1] - base) * factor + base, o[2], o[3], None if o[4] is None else (o[4] - base) * factor + base)
+            (
+                o[0],
+                (o[1] - base) * factor + base,
+                o[2],
+                o[3],
+                None if o[4] is None else (o[4] - base) * factor + base,
+            )
             for o in d.ops
         ]
     return d
@@ -128,14 +141,14 @@ def _arm(d: Drawing, k: Costume, arm: np.ndarray, light: float, far: bool) -> No
     shoulder, elbow, wrist = arm
     fore = (wrist - elbow) / max(float(np.hypot(*(wrist - elbow))), 1e-9)
     side = np.array([-fore[1], fore[0]])
-    flesh = skin.shade if far else skin.lit
+    flesh = skin.deep if far else skin.lit
     w = np.array([0.21, 0.17, 0.13]) * b
     bare = limb(arm, w)
     palm = wrist + fore * 0.09
     hand = limb(np.stack([wrist + fore * 0.01, palm, palm + fore * 0.10]), [0.13, 0.17, 0.11], 4)
     thumb = limb(np.stack([wrist + fore * 0.05, palm + side * 0.09]), [0.08, 0.05], 3)
     d.outlined([(bare, flesh), (thumb, flesh), (hand, flesh)], skin.ink)
-    cloth = top.shade if far else top.lit
+    cloth = top.deep if far else top.lit
     sw = w * 1.22 * o.loose + 0.02
     if o.sleeve >= 1:
         sleeve_j = np.stack([shoulder, elbow, wrist - fore * 0.03])
@@ -154,13 +167,13 @@ def _arm(d: Drawing, k: Costume, arm: np.ndarray, light: float, far: bool) -> No
         back = (sleeve_j[-2] - cuff) / max(float(np.hypot(*(sleeve_j[-2] - cuff))), 1e-9)
         paint = k.trim if o.collar == "sailor" else top
         d.outlined([(limb(np.stack([cuff + back * 0.02, cuff + back * 0.09]), [widths[-1] * 1.02] * 2, 3),
-                     paint.shade if far else paint.lit)], paint.ink, 0.7)  # fmt: skip
+                     paint.deep if far else paint.lit)], paint.ink, 0.7)  # fmt: skip
 
 
 def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> None:
     b, o = k.body.build, k.outfit
     hip, knee, ankle, toe = leg
-    flesh = k.skin.shade if far else k.skin.lit
+    flesh = k.skin.deep if far else k.skin.lit
     sole = toe - ankle
     down = np.array([-sole[1], sole[0]]) / max(float(np.hypot(*sole)), 1e-9)
     heel = ankle - sole * 0.24 + down * 0.06
@@ -169,8 +182,8 @@ def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> No
                   heel + down * 0.06, heel + down * 0.06], 3)  # fmt: skip
     if o.bottom == "trousers":
         w = np.array([0.37, 0.30, 0.24]) * b
-        paint = k.bottom.shade if far else k.bottom.lit
-        d.outlined([(shoe, k.shoe.shade if far else k.shoe.lit)], k.shoe.ink)
+        paint = k.bottom.deep if far else k.bottom.lit
+        d.outlined([(shoe, k.shoe.deep if far else k.shoe.lit)], k.shoe.ink)
         line = np.stack([hip, knee, ankle + (ankle - knee) * 0.02])
         d.outlined([(limb(line, w), paint)], k.bottom.ink)
         if not far and k.bottom.shade != k.bottom.lit:
@@ -181,7 +194,7 @@ def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> No
     calf = knee + (ankle - knee) * 0.35
     shape = limb(np.stack([hip, knee, calf, ankle]), [w[0], w[1], w[1] * 0.98, w[2]])
     parts: list[tuple[np.ndarray, Rgb]] = [(shape, flesh)]
-    d.outlined([(shoe, k.shoe.shade if far else k.shoe.lit)], k.shoe.ink)
+    d.outlined([(shoe, k.shoe.deep if far else k.shoe.lit)], k.shoe.ink)
     d.outlined(parts, k.skin.ink)
     if not far and k.skin.shade != k.skin.lit:
         d.fill(_strip(line, w, -light), k.skin.shade)
@@ -190,10 +203,10 @@ def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> No
         dark = o.bottom == "skirt"
         sock = k.trim if dark else paints(k.box, (246, 246, 250), 0 if k.skin.shade == k.skin.lit else 1)
         d.outlined([(limb(np.stack([top, ankle]), [w[1] * (0.72 + 0.3 * o.socks), w[2] * 1.08], 3),
-                     sock.shade if far else sock.lit)], sock.ink, 0.9)  # fmt: skip
+                     sock.deep if far else sock.lit)], sock.ink, 0.9)  # fmt: skip
     if o.bottom == "shorts":
         end = hip + (knee - hip) * 0.58
-        d.outlined([(limb(np.stack([hip, end]), [0.40 * b, 0.40 * b], 4), k.bottom.shade if far else k.bottom.lit)],
+        d.outlined([(limb(np.stack([hip, end]), [0.40 * b, 0.40 * b], 4), k.bottom.deep if far else k.bottom.lit)],
                    k.bottom.ink)  # fmt: skip
 
 
@@ -226,6 +239,9 @@ def _torso(d: Drawing, k: Costume, j: Joints, pose: Pose, locks: Locks, light: f
         d.inside(top, curve([at(side * 0.10, tall - 0.12), at(side * 0.9, tall), at(side * 0.9, -0.6), at(side * 0.16, -0.6),
                              at(side * 0.06, tall * 0.35)], 3), k.top.shade)  # fmt: skip
         d.inside(top, ellipse(*(at(0.04, tall + 0.02)), 0.27, 0.13), k.top.shade)
+        if k.top.deep != k.top.shade:
+            d.inside(top, curve([at(side * 0.24, tall - 0.20), at(side * 0.9, tall), at(side * 0.9, -0.6), at(side * 0.26, -0.6),
+                                 at(side * 0.17, tall * 0.35)], 3), k.top.deep)  # fmt: skip
     face = 0.10 * pose.yaw
     if o.collar == "sailor":
         for s in (-1, 1):
@@ -235,24 +251,43 @@ def _torso(d: Drawing, k: Costume, j: Joints, pose: Pose, locks: Locks, light: f
         red = paints(k.box, CLOTH["red"], 1 if k.top.shade != k.top.lit else 0)
         knot = at(face, tall * 0.62)
         sway = locks(1) * 0.10
-        tails = [np.stack([knot, knot + (s * 0.17, 0.26) + sway, knot + (s * 0.05, 0.30) + sway]) for s in (-1, 1)]
+        tails = [
+            np.stack([knot, knot + (s * 0.17, 0.26) + sway, knot + (s * 0.05, 0.30) + sway]) for s in (-1, 1)
+        ]
         bows = [curve([knot, knot + (s * 0.17, -0.08), knot + (s * 0.18, 0.07)], 3) for s in (-1, 1)]
         d.outlined([(t, red.shade) for t in tails] + [(t, red.lit) for t in bows], red.ink, 0.8)
     elif o.collar == "hood":
         d.outlined([(curve([at(-0.32 * (0.6 + 0.4 * f), tall + 0.03), at(-0.2, tall + 0.15), at(0.24, tall + 0.15),
                             at(0.34 * (0.6 + 0.4 * f), tall + 0.02), at(face, tall - 0.18)], 4), k.top.shade)], k.top.ink, 0.9)  # fmt: skip
         for s in (-1, 1):
-            d.line(np.stack([at(face + s * 0.08, tall - 0.14), at(face + s * 0.09, tall - 0.36)]), k.trim.lit, 1.0)
+            d.line(
+                np.stack([at(face + s * 0.08, tall - 0.14), at(face + s * 0.09, tall - 0.36)]),
+                k.trim.lit,
+                1.0,
+            )
         if o.bottom == "shorts":
             d.line(curve([at(face - 0.22, 0.12), at(face - 0.14, 0.36), at(face + 0.14, 0.36), at(face + 0.22, 0.12)], 3,
                          closed=False), k.top.ink, 0.7)  # fmt: skip
         else:
             d.line(np.stack([at(face, tall - 0.18), at(face * 0.6, -0.5)]), k.top.ink, 0.7)
     elif o.collar == "open":
-        shirt = np.stack([at(face - 0.13, tall + 0.05), at(face + 0.13, tall + 0.05), at(face + 0.09, hem), at(face - 0.05, hem)])
+        shirt = np.stack(
+            [
+                at(face - 0.13, tall + 0.05),
+                at(face + 0.13, tall + 0.05),
+                at(face + 0.09, hem),
+                at(face - 0.05, hem),
+            ]
+        )
         d.inside(top, shirt, k.trim.lit)
         for s in (-1, 1):
-            lapel = np.stack([at(face + s * 0.10, tall + 0.07), at(face + s * 0.27, tall - 0.06), at(face + s * 0.09, tall * 0.58)])
+            lapel = np.stack(
+                [
+                    at(face + s * 0.10, tall + 0.07),
+                    at(face + s * 0.27, tall - 0.06),
+                    at(face + s * 0.09, tall * 0.58),
+                ]
+            )
             d.outlined([(lapel, k.top.shade)], k.top.ink, 0.7)
         d.line(np.stack([at(face + 0.09, tall * 0.6), at(face + 0.09, hem)]), k.top.ink, 0.8)
         d.line(np.stack([at(face - 0.07, tall * 0.6), at(face - 0.05, hem)]), k.top.ink, 0.8)
@@ -290,10 +325,16 @@ def _skirt(d: Drawing, k: Costume, j: Joints, locks: Locks, light: float, waist:
     sway = locks(1) * 0.30
     a, b = np.array([lo_x, y_lo]) + sway, np.array([hi_x, y_hi]) + sway
     u = np.linspace(0, 1, 9)
-    hem = a + (b - a) * u[:, None] + np.stack([0 * u, 0.07 * np.sin(np.pi * u) + 0.025 * np.cos(u * 8 * np.pi)], 1)
+    hem = (
+        a
+        + (b - a) * u[:, None]
+        + np.stack([0 * u, 0.07 * np.sin(np.pi * u) + 0.025 * np.cos(u * 8 * np.pi)], 1)
+    )
     left, right = j.pelvis - j.across * waist + j.up * start, j.pelvis + j.across * waist + j.up * start
     out_l, out_r = (left + a) / 2 + (-0.05, -0.02), (right + b) / 2 + (0.05, -0.02)
-    shape = curve(np.concatenate([[left, left, right, right, out_r, b, b], hem[1:-1][::-1], [a, a, out_l]]), 3)
+    shape = curve(
+        np.concatenate([[left, left, right, right, out_r, b, b], hem[1:-1][::-1], [a, a, out_l]]), 3
+    )
     d.outlined([(shape, paint.lit)], paint.ink)
     if paint.shade != paint.lit:
         side = -light
@@ -301,6 +342,10 @@ def _skirt(d: Drawing, k: Costume, j: Joints, locks: Locks, light: float, waist:
         inner = (a + (b - a) * (0.66 if side > 0 else 0.34)) + (0, 0.2)
         d.inside(shape, np.stack([near - j.across * side * waist * 0.6, near + (side * 0.4, -0.1), edge + (side * 0.4, 0.3), inner]),
                  paint.shade)  # fmt: skip
+        if paint.deep != paint.shade:
+            far = a + (b - a) * (0.83 if side > 0 else 0.17) + (0, 0.2)
+            d.inside(shape, np.stack([near - j.across * side * waist * 0.25, near + (side * 0.4, -0.1), edge + (side * 0.4, 0.3), far]),
+                     paint.deep)  # fmt: skip
     n = 5 if o.bottom == "skirt" else 3
     for t in np.linspace(0, 1, n + 2)[1:-1]:
         top, low = left + (right - left) * t, a + (b - a) * t
@@ -314,7 +359,9 @@ def _scarf(d: Drawing, k: Costume, j: Joints, pose: Pose) -> None:
                   c + (0, 0.19), c + (-w * 0.5, 0.16)], 4)  # fmt: skip
     d.outlined([(wrap, k.extra.lit)], k.extra.ink)
     d.inside(wrap, ellipse(c[0], c[1] - 0.12, w * 1.1, 0.13), k.extra.shade)
-    d.line(curve([c + (-w * 0.7, 0.02), c + (0, 0.09), c + (w * 0.7, 0.0)], 3, closed=False), k.extra.ink, 0.6)
+    d.line(
+        curve([c + (-w * 0.7, 0.02), c + (0, 0.09), c + (w * 0.7, 0.0)], 3, closed=False), k.extra.ink, 0.6
+    )
 
 
 def _scarf_tails(d: Drawing, k: Costume, j: Joints, pose: Pose, locks: Locks) -> None:
@@ -337,11 +384,17 @@ def _bag(d: Drawing, k: Costume, j: Joints, locks: Locks) -> None:
     box = curve([c + (-0.22, -0.17), c + (-0.22, -0.17), c + (0.2, -0.17), c + (0.2, -0.17), c + (0.22, 0.17), c + (0.18, 0.21),
                  c + (-0.2, 0.21), c + (-0.24, 0.17)], 3)  # fmt: skip
     d.outlined([(box, k.extra.lit)], k.extra.ink)
-    d.inside(box, np.stack([c + (-0.3, 0.02), c + (0.3, 0.02), c + (0.3, 0.3), c + (-0.3, 0.3)]), k.extra.shade)
+    d.inside(
+        box, np.stack([c + (-0.3, 0.02), c + (0.3, 0.02), c + (0.3, 0.3), c + (-0.3, 0.3)]), k.extra.shade
+    )
     _ = t
 
 
 def _ribbon(d: Drawing, put, k: Costume, pose: Pose) -> None:
     x, y = -0.34 * (1 if pose.yaw >= 0 else -1), -0.36
     bows = [curve([(x, y), (x + s * 0.20, y - 0.13), (x + s * 0.22, y + 0.10)], 3) for s in (-1, 1)]
-    d.outlined([(put(b), k.extra.lit) for b in bows] + [(put(ellipse(x, y, 0.055, 0.06, n=8)), k.extra.shade)], k.extra.ink, 0.8)
+    d.outlined(
+        [(put(b), k.extra.lit) for b in bows] + [(put(ellipse(x, y, 0.055, 0.06, n=8)), k.extra.shade)],
+        k.extra.ink,
+        0.8,
+    )

@@ -60,7 +60,9 @@ def _face(s: float) -> np.ndarray:
     return curve(np.stack([x * towards + s * 0.13 * front, y], 1), 4)
 
 
-def _eye(d: Drawing, put: Place, look: Look, box: Paintbox, colour: Rgb, side: int, skin: Paints, lash: Rgb) -> None:
+def _eye(
+    d: Drawing, put: Place, look: Look, box: Paintbox, colour: Rgb, side: int, skin: Paints, lash: Rgb
+) -> None:
     angle = 0.47 * side + 0.46 * look.yaw
     cx, narrow = 0.40 * np.sin(angle), max(0.35, np.cos(angle) ** 0.8)
     k = look.eye_scale
@@ -89,7 +91,11 @@ def _eye(d: Drawing, put: Place, look: Look, box: Paintbox, colour: Rgb, side: i
     dark = mix(colour, (24, 12, 40), 0.55)
     d.inside(socket, at(ellipse(gaze, 0.02, iris_w, 0.47, n=18)), box.figure(dark))
     d.inside(socket, at(ellipse(gaze, 0.10, iris_w * 0.86, 0.38, n=16)), box.figure(colour))
-    d.inside(socket, at(ellipse(gaze, 0.30, iris_w * 0.62, 0.16, n=12)), box.figure(mix(colour, (255, 255, 255), 0.5)))
+    d.inside(
+        socket,
+        at(ellipse(gaze, 0.30, iris_w * 0.62, 0.16, n=12)),
+        box.figure(mix(colour, (255, 255, 255), 0.5)),
+    )
     d.fill(at(ellipse(gaze, 0.02, iris_w * 0.42, 0.22, n=10)), box.figure(mix(dark, (16, 8, 28), 0.6)))
     if look.eye > 0.6:
         glint = box.final((255, 255, 255))
@@ -97,7 +103,13 @@ def _eye(d: Drawing, put: Place, look: Look, box: Paintbox, colour: Rgb, side: i
         d.fill(at(ellipse(gaze + 0.16 * look.light * -1, 0.25, 0.07, 0.07, n=8)), glint)
     heavy = 0.20 if look.lashes else 0.14
     outer = (0.60 * out, 0.02 if look.lashes else 0.0)
-    lid = [(-0.54 * out, 0.0), (-0.30 * out, top * 0.95), (0.12 * out, top * 1.08), (0.44 * out, top * 0.62), outer]
+    lid = [
+        (-0.54 * out, 0.0),
+        (-0.30 * out, top * 0.95),
+        (0.12 * out, top * 1.08),
+        (0.44 * out, top * 0.62),
+        outer,
+    ]
     d.fill(at(limb(lid, [0.06, heavy * 0.8, heavy, heavy, 0.07])), lash)
     d.line(at([(-0.2, low + 0.05), (0.25 * out, low + 0.05)]), skin.ink, 0.6)
 
@@ -108,7 +120,9 @@ def _mouth(d: Drawing, put: Place, look: Look, box: Paintbox, ink: Rgb) -> None:
     m = look.mouth
     if m < 0.15:
         bow = 0.035 * look.smile
-        d.line(put(curve([(cx - w, y - bow), (cx, y + bow * 0.6), (cx + w, y - bow)], 4, closed=False)), ink, 0.9)
+        d.line(
+            put(curve([(cx - w, y - bow), (cx, y + bow * 0.6), (cx + w, y - bow)], 4, closed=False)), ink, 0.9
+        )
         return
     h = 0.035 + 0.105 * m
     w *= 0.95 + 0.1 * m
@@ -116,11 +130,22 @@ def _mouth(d: Drawing, put: Place, look: Look, box: Paintbox, ink: Rgb) -> None:
                   (cx + w * 0.62, y + h * 0.85), (cx, y + h), (cx - w * 0.62, y + h * 0.85)], 3)  # fmt: skip
     d.outlined([(put(lips), box.figure((150, 52, 62)))], ink, 0.55)
     if m > 0.45:
-        d.inside(put(lips), put(ellipse(cx, y + h * 0.95, w * 0.7, h * 0.42, n=10)), box.figure((238, 128, 128)))
+        d.inside(
+            put(lips), put(ellipse(cx, y + h * 0.95, w * 0.7, h * 0.42, n=10)), box.figure((238, 128, 128))
+        )
 
 
 def draw_head(
-    d: Drawing, put: Place, look: Look, box: Paintbox, hair: Paints, skin: Paints, eye: Rgb, style: str, locks, blush: bool
+    d: Drawing,
+    put: Place,
+    look: Look,
+    box: Paintbox,
+    hair: Paints,
+    skin: Paints,
+    eye: Rgb,
+    style: str,
+    locks,
+    blush: bool,
 ) -> None:
     """Face, features, bangs and side locks. ``locks`` is the lag function of the hair: ``level -> (dx, dy)``."""
     s = look.yaw
@@ -144,7 +169,11 @@ def draw_head(
     for k in (1, -1) if s >= 0 else (-1, 1):
         _eye(d, put, look, box, eye, k, skin, lash)
     nx = 0.43 * np.sin(0.44 * s)
-    d.line(put(np.array([(nx + 0.012 * np.sign(s or 1), 0.235), (nx + 0.030 * np.sign(s or 1), 0.262)])), skin.ink, 0.8)
+    d.line(
+        put(np.array([(nx + 0.012 * np.sign(s or 1), 0.235), (nx + 0.030 * np.sign(s or 1), 0.262)])),
+        skin.ink,
+        0.8,
+    )
     _mouth(d, put, look, box, skin.ink)
     _bangs(d, put, look, hair, style, locks, fringe)
     for k in (-1, 1):
@@ -210,37 +239,52 @@ def _fringe(style: str, s: float) -> np.ndarray:
         else:
             rows.append(f[k : k + 1])
     body = np.concatenate(rows)
-    return np.concatenate([cap, curve(np.concatenate([cap[-1:], *rows[1:], cap[:1]]), 3, closed=False)[1:-1]]) if len(
-        body
-    ) else cap
+    return (
+        np.concatenate([cap, curve(np.concatenate([cap[-1:], *rows[1:], cap[:1]]), 3, closed=False)[1:-1]])
+        if len(body)
+        else cap
+    )
 
 
 def _bangs(d: Drawing, put: Place, look: Look, hair: Paints, style: str, locks, fringe: np.ndarray) -> None:
     s, side = look.yaw, -look.light
-    length = {"short": 0.16, "spiky": 0.20, "bob": 0.40, "long": 0.62, "ponytail": 0.52, "twin_tails": 0.50}[style]
+    length = {"short": 0.16, "spiky": 0.20, "bob": 0.40, "long": 0.62, "ponytail": 0.52, "twin_tails": 0.50}[
+        style
+    ]
     strands = []
     for k in (-1, 1):
         turn = 1 - 0.14 * abs(s) if k * s > 0 else 1.0
         root = np.array([k * 0.425 * turn + 0.03 * s, -0.14])
         mid = root + (0.03 * k, 0.14 + length * 0.45) + locks(1) * 0.12
         tip = root + (-0.035 * k, 0.16 + length) + locks(2) * 0.30
-        strands.append(limb(np.stack([root, (root + mid) / 2 + (0.025 * k, 0), mid, tip]), [0.16, 0.17, 0.13, 0.015], 4))
+        strands.append(
+            limb(np.stack([root, (root + mid) / 2 + (0.025 * k, 0), mid, tip]), [0.16, 0.17, 0.13, 0.015], 4)
+        )
     parts = [(put(p), hair.lit) for p in strands] + [(put(fringe), hair.lit)]
     d.outlined(parts, hair.ink)
     whole = put(fringe)
     d.inside(whole, put(curve([(side * 0.16, -0.62), (side * 0.62, -0.55), (side * 0.62, 0.2), (side * 0.30, 0.16),
                                (side * 0.36, -0.1), (side * 0.29, -0.34)], 3)), hair.shade)  # fmt: skip
+    if hair.deep != hair.shade:
+        d.inside(whole, put(curve([(side * 0.34, -0.5), (side * 0.62, -0.55), (side * 0.62, 0.2), (side * 0.40, 0.16),
+                                   (side * 0.44, -0.1), (side * 0.41, -0.3)], 3)), hair.deep)  # fmt: skip
     if hair.gloss != hair.lit:
         x = np.linspace(-0.33, 0.24, 9) * (-side if side else 1) + 0.07 * s
         arc = -0.325 + 0.42 * (x - 0.05 * s) ** 2
         jag = np.where(np.arange(9) % 2 == 0, 0.035, 0.085)
         jag[[0, -1]] = 0.0
-        d.inside(whole, put(np.concatenate([np.stack([x, arc], 1), np.stack([x, arc + jag], 1)[::-1]])), hair.gloss)
+        d.inside(
+            whole, put(np.concatenate([np.stack([x, arc], 1), np.stack([x, arc + jag], 1)[::-1]])), hair.gloss
+        )
     tips = np.array(_FRINGES[style])[1::2]
     for k, (x, y) in enumerate(tips):
         if k % 2 == 0 or style in ("short", "spiky"):
             xs = x * 0.94 + 0.085 * s
-            d.line(put(curve([(xs, y), (xs * 0.86, y - 0.10), (xs * 0.66, y - 0.19)], 3, closed=False)), hair.ink, 0.55)
+            d.line(
+                put(curve([(xs, y), (xs * 0.86, y - 0.10), (xs * 0.66, y - 0.19)], 3, closed=False)),
+                hair.ink,
+                0.55,
+            )
 
 
 def _tail(root, rest, locks, lengths, widths) -> np.ndarray:
@@ -253,7 +297,9 @@ def _tail(root, rest, locks, lengths, widths) -> np.ndarray:
     return limb(mids, w, 4)
 
 
-def draw_back_hair(d: Drawing, put: Place, look: Look, hair: Paints, style: str, locks, tie: Rgb | None) -> None:
+def draw_back_hair(
+    d: Drawing, put: Place, look: Look, hair: Paints, style: str, locks, tie: Rgb | None
+) -> None:
     """The hair behind neck and shoulders; call before the body is drawn."""
     s = look.yaw
     back = -np.sign(s or 1.0)
@@ -299,9 +345,15 @@ def draw_back_hair(d: Drawing, put: Place, look: Look, hair: Paints, style: str,
     if style == "long":
         for x in (-0.34, 0.34, -0.1, 0.16):
             l2, l3 = locks(2) * 0.42, locks(3) * 0.72
-            d.line(put(curve([(cx + x, 0.5), (cx + x * 1.1, 0.95) + l2, (cx + x, 1.34) + l3], 3, closed=False)), hair.ink, 0.5)
+            d.line(
+                put(curve([(cx + x, 0.5), (cx + x * 1.1, 0.95) + l2, (cx + x, 1.34) + l3], 3, closed=False)),
+                hair.ink,
+                0.5,
+            )
     if n_tails and tie is not None:
-        knots = [(cx + back * 0.42, -0.29)] if style == "ponytail" else [(cx + k * 0.47, -0.23) for k in (-1, 1)]
+        knots = (
+            [(cx + back * 0.42, -0.29)] if style == "ponytail" else [(cx + k * 0.47, -0.23) for k in (-1, 1)]
+        )
         for x, y in knots:
             d.outlined([(put(ellipse(x, y, 0.075, 0.095, n=10)), tie)], hair.ink, 0.8)
 

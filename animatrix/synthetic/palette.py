@@ -126,7 +126,9 @@ class Paintbox:
         backlit: figures stand in shade against the light.
     """
 
-    def __init__(self, hour: str, cloudy: bool = False, grade: str = "natural", backlit: bool = False) -> None:
+    def __init__(
+        self, hour: str, cloudy: bool = False, grade: str = "natural", backlit: bool = False
+    ) -> None:
         self.hour = HOURS[hour]
         self.cloudy = cloudy
         self.grade = GRADES[grade]

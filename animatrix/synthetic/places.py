@@ -25,7 +25,10 @@ def _ridge(s: Stage, p: Painter, base: float, height: float, paint: Rgb, rough: 
 
 
 def _bush(p: Painter, x: float, y: float, r: float, lit: Rgb, shade: Rgb, rng) -> None:
-    rows = [(x + r * u, y - r * v, r * q) for u, v, q in ((-0.9, 0.3, 0.55), (-0.3, 0.65, 0.65), (0.4, 0.55, 0.6), (0.95, 0.25, 0.5))]
+    rows = [
+        (x + r * u, y - r * v, r * q)
+        for u, v, q in ((-0.9, 0.3, 0.55), (-0.3, 0.65, 0.65), (0.4, 0.55, 0.6), (0.95, 0.25, 0.5))
+    ]
     for u, v, q in rows:
         p.disc(u, v, q, shade)
     p.rect(x - r * 1.2, y - r * 0.3, x + r * 1.2, y, shade)
@@ -33,12 +36,38 @@ def _bush(p: Painter, x: float, y: float, r: float, lit: Rgb, shade: Rgb, rng) -
         p.disc(u - r * 0.12, v - r * 0.14, q * 0.74, lit)
 
 
-def _tree(s: Stage, p: Painter, x: float, y: float, h: float, leaf: Rgb, depth: float, rng, trunk: Rgb = (112, 82, 66)) -> None:
+def _tree(
+    s: Stage,
+    p: Painter,
+    x: float,
+    y: float,
+    h: float,
+    leaf: Rgb,
+    depth: float,
+    rng,
+    trunk: Rgb = (112, 82, 66),
+) -> None:
     box = s.box
     t = box.ground(trunk, depth)
-    p.poly([(x - h * 0.045, y), (x + h * 0.045, y), (x + h * 0.025, y - h * 0.55), (x - h * 0.025, y - h * 0.55)], t)
-    lit, mid, shade = (box.ground(c, depth) for c in (mix(leaf, (255, 250, 190), 0.22), leaf, mix(leaf, (30, 40, 80), 0.36)))
-    blobs = [(0, 0.78, 0.25), (-0.20, 0.62, 0.20), (0.20, 0.64, 0.20), (-0.08, 0.52, 0.19), (0.12, 0.50, 0.18)]
+    p.poly(
+        [
+            (x - h * 0.045, y),
+            (x + h * 0.045, y),
+            (x + h * 0.025, y - h * 0.55),
+            (x - h * 0.025, y - h * 0.55),
+        ],
+        t,
+    )
+    lit, mid, shade = (
+        box.ground(c, depth) for c in (mix(leaf, (255, 250, 190), 0.22), leaf, mix(leaf, (30, 40, 80), 0.36))
+    )
+    blobs = [
+        (0, 0.78, 0.25),
+        (-0.20, 0.62, 0.20),
+        (0.20, 0.64, 0.20),
+        (-0.08, 0.52, 0.19),
+        (0.12, 0.50, 0.18),
+    ]
     blobs = [(u + 0.04 * (rng.random() - 0.5), v, q) for u, v, q in blobs]
     for u, v, q in blobs:
         p.disc(x + h * u, y - h * v, h * q, shade)
@@ -60,7 +89,9 @@ def _pine(s: Stage, p: Painter, x: float, y: float, h: float, depth: float, snow
                     (x - w * 0.2, top + (low - top) * 0.62), (x - w * 0.62, top + (low - top) * 0.62)], cap)  # fmt: skip
 
 
-def _grass(s: Stage, p: Painter, y0: float, y1: float, paint: Rgb, gap: float = 0.07, size: float = 0.02) -> None:
+def _grass(
+    s: Stage, p: Painter, y0: float, y1: float, paint: Rgb, gap: float = 0.07, size: float = 0.02
+) -> None:
     for x, r in s.spots(p, gap, 1.0, s.rng.random()):
         y = y0 + (y1 - y0) * r.random()
         k = size * (0.6 + 0.9 * (y - HZ) / 0.44)
@@ -68,7 +99,20 @@ def _grass(s: Stage, p: Painter, y0: float, y1: float, paint: Rgb, gap: float = 
                 (x + k * 0.9, y - k * 0.8), (x + k, y)], paint)  # fmt: skip
 
 
-def _windows(s: Stage, p: Painter, x0, y0, x1, y1, nx: int, ny: int, depth: float, rng, dark: Rgb = (96, 128, 168), share=0.55) -> None:
+def _windows(
+    s: Stage,
+    p: Painter,
+    x0,
+    y0,
+    x1,
+    y1,
+    nx: int,
+    ny: int,
+    depth: float,
+    rng,
+    dark: Rgb = (96, 128, 168),
+    share=0.55,
+) -> None:
     box = s.box
     lit = box.raw((255, 224, 138))
     day, frame = box.ground(dark, depth), box.ground((236, 238, 244), depth)
@@ -83,17 +127,41 @@ def _windows(s: Stage, p: Painter, x0, y0, x1, y1, nx: int, ny: int, depth: floa
                        mix(day, frame, 0.4))  # fmt: skip
 
 
-def _skyline(s: Stage, p: Painter, base: float, lo: float, hi: float, depth: float, gap: float = 0.15, windows: bool = True) -> None:
+def _skyline(
+    s: Stage,
+    p: Painter,
+    base: float,
+    lo: float,
+    hi: float,
+    depth: float,
+    gap: float = 0.15,
+    windows: bool = True,
+) -> None:
     tones = [(150, 160, 186), (172, 178, 196), (128, 144, 180), (186, 182, 190)]
     for x, r in s.spots(p, gap, 0.5, s.rng.random()):
         w, h = gap * (0.38 + 0.34 * r.random()), lo + (hi - lo) * r.random() ** 1.4
         wall = s.box.ground(tones[int(r.integers(4))], depth)
         p.rect(x - w, base - h, x + w, base + 0.05, wall)
-        p.rect(x + w * 0.45, base - h, x + w, base + 0.05, mix(wall, s.box.ground((70, 80, 120), depth), 0.35))
+        p.rect(
+            x + w * 0.45, base - h, x + w, base + 0.05, mix(wall, s.box.ground((70, 80, 120), depth), 0.35)
+        )
         if r.random() < 0.4:
             p.rect(x - w * 0.3, base - h - 0.025, x + w * 0.1, base - h, wall)
         if windows:
-            _windows(s, p, x - w, base - h, x + w, base - 0.02, max(2, int(w / 0.02)), max(2, int(h / 0.045)), depth, r, (112, 134, 176), 0.5)
+            _windows(
+                s,
+                p,
+                x - w,
+                base - h,
+                x + w,
+                base - 0.02,
+                max(2, int(w / 0.02)),
+                max(2, int(h / 0.045)),
+                depth,
+                r,
+                (112, 134, 176),
+                0.5,
+            )
 
 
 def rooftop(s: Stage) -> None:
@@ -119,7 +187,13 @@ def rooftop(s: Stage) -> None:
             p.rect(x + 0.08, HZ - 0.22, x + 0.17, HZ + 0.13, dark)
             p.rect(x - 0.19, HZ - 0.245, x + 0.19, HZ - 0.21, box.ground((160, 158, 170)))
             p.rect(x - 0.09, HZ - 0.11, x + 0.03, HZ + 0.13, box.ground((116, 142, 164)))
-            p.rect(x - 0.065, HZ - 0.08, x + 0.005, HZ - 0.01, box.raw((255, 226, 150)) if box.hour.lamps else box.ground((190, 216, 230)))
+            p.rect(
+                x - 0.065,
+                HZ - 0.08,
+                x + 0.005,
+                HZ - 0.01,
+                box.raw((255, 226, 150)) if box.hour.lamps else box.ground((190, 216, 230)),
+            )
         else:
             for k in (-0.09, 0.09):
                 p.rect(x + k - 0.008, HZ - 0.10, x + k + 0.008, HZ + 0.13, box.ground((120, 118, 132)))
@@ -144,12 +218,29 @@ def meadow(s: Stage) -> None:
     _ridge(s, far, HZ, 0.16, box.ground((120, 160, 170), 0.75))
     _ridge(s, far, HZ + 0.03, 0.09, box.ground((104, 168, 120), 0.45))
     for x, r in s.spots(far, 0.13, 0.9):
-        _bush(far, x, HZ + 0.035 + 0.01 * r.random(), 0.025 + 0.02 * r.random(), box.ground((84, 148, 96), 0.4), box.ground((64, 120, 96), 0.4), r)
+        _bush(
+            far,
+            x,
+            HZ + 0.035 + 0.01 * r.random(),
+            0.025 + 0.02 * r.random(),
+            box.ground((84, 148, 96), 0.4),
+            box.ground((64, 120, 96), 0.4),
+            r,
+        )
     p = s.layer("main")
-    p.gradient(HZ + 0.03, p.y1 + 0.1, [box.ground((158, 212, 104), 0.15), box.ground((124, 192, 88)), box.ground((104, 172, 80))])
+    p.gradient(
+        HZ + 0.03,
+        p.y1 + 0.1,
+        [box.ground((158, 212, 104), 0.15), box.ground((124, 192, 88)), box.ground((104, 172, 80))],
+    )
     x = np.linspace(p.x0 - 0.2, p.x1 + 0.2, 60)
     path = 0.865 + 0.012 * np.sin(x * 3.1 + 1.0)
-    p.poly(np.concatenate([np.stack([x, path], 1), np.stack([x, path + 0.085 + 0.01 * np.sin(x * 4.3)], 1)[::-1]]), box.ground((224, 200, 150)))
+    p.poly(
+        np.concatenate(
+            [np.stack([x, path], 1), np.stack([x, path + 0.085 + 0.01 * np.sin(x * 4.3)], 1)[::-1]]
+        ),
+        box.ground((224, 200, 150)),
+    )
     for x, r in s.spots(p, 0.8, 0.6, s.rng.random()):
         _tree(s, p, x, HZ + 0.075 + 0.03 * r.random(), 0.30 + 0.12 * r.random(), (92, 160, 84), 0.12, r)
     _grass(s, p, HZ + 0.10, 0.85, box.ground((92, 164, 78)), 0.055)
@@ -171,7 +262,10 @@ def seaside(s: Stage) -> None:
     far.gradient(HZ, HZ + 0.26, [mix(deep, low, 0.5), deep, box.ground((70, 176, 206))])
     far.gradient(HZ + 0.26, far.y1 + 1, [box.ground((70, 176, 206))] * 2)
     for x, r in s.spots(far, 2.2, 0.5, s.rng.random() * 2):
-        _ = [far.disc(x + k * 0.09, HZ + 0.005, 0.05 + 0.03 * r.random(), box.ground((96, 144, 120), 0.5)) for k in range(-2, 3)]
+        _ = [
+            far.disc(x + k * 0.09, HZ + 0.005, 0.05 + 0.03 * r.random(), box.ground((96, 144, 120), 0.5))
+            for k in range(-2, 3)
+        ]
         far.rect(x - 0.4, HZ + 0.0, x + 0.4, HZ + 0.10, mix(deep, low, 0.42))
     for x, r in s.spots(far, 0.06, 1.0):
         y = HZ + 0.01 + 0.2 * r.random() ** 1.6
@@ -179,7 +273,13 @@ def seaside(s: Stage) -> None:
         far.rect(x - w, y, x + w, y + 0.002 + 0.012 * (y - HZ), mix(box.ground((200, 236, 250)), low, 0.3))
     p = s.layer("main")
     x = np.linspace(p.x0 - 0.2, p.x1 + 0.2, 70)
-    for k, (y, c) in enumerate(((HZ + 0.175, mix(box.ground((236, 250, 255)), low, 0.1)), (HZ + 0.195, box.ground((206, 178, 130))), (HZ + 0.225, box.ground((244, 222, 172))))):
+    for k, (y, c) in enumerate(
+        (
+            (HZ + 0.175, mix(box.ground((236, 250, 255)), low, 0.1)),
+            (HZ + 0.195, box.ground((206, 178, 130))),
+            (HZ + 0.225, box.ground((244, 222, 172))),
+        )
+    ):
         line = y + 0.010 * np.sin(x * 4 + 0.6 * k) + 0.004 * np.sin(x * 11)
         p.poly(np.concatenate([np.stack([x, line], 1), [(x[-1], p.y1 + 0.3), (x[0], p.y1 + 0.3)]]), c)
     for x, r in s.spots(p, 0.10, 1.0):
@@ -226,7 +326,15 @@ def street(s: Stage) -> None:
     far = s.layer("far")
     _ridge(s, far, HZ + 0.02, 0.13, box.ground((122, 158, 164), 0.68))
     for x, r in s.spots(far, 0.24, 0.6):
-        _bush(far, x, HZ + 0.06, 0.07 + 0.03 * r.random(), box.ground((104, 160, 104), 0.3), box.ground((78, 130, 100), 0.3), r)
+        _bush(
+            far,
+            x,
+            HZ + 0.06,
+            0.07 + 0.03 * r.random(),
+            box.ground((104, 160, 104), 0.3),
+            box.ground((78, 130, 100), 0.3),
+            r,
+        )
     p = s.layer("main")
     for x, r in s.spots(p, 0.64, 0.10, s.rng.random()):
         _house(s, p, x, HZ + 0.15, 0.23 + 0.03 * r.random(), 0.27 + 0.06 * r.random(), r)
@@ -257,7 +365,9 @@ def street(s: Stage) -> None:
     for a, b in zip(spots, spots[1:], strict=False):
         for y in (-0.02, 0.05):
             u = np.linspace(0, 1, 10)
-            p.line(np.stack([a + (b - a) * u, y + 0.05 * 4 * u * (1 - u)], 1), box.ground((70, 70, 92)), 0.003)
+            p.line(
+                np.stack([a + (b - a) * u, y + 0.05 * 4 * u * (1 - u)], 1), box.ground((70, 70, 92)), 0.003
+            )
 
 
 def school(s: Stage) -> None:
@@ -279,8 +389,17 @@ def school(s: Stage) -> None:
         p.rect(x + 0.07, top - 0.09, x + 0.13, base, dark)
         p.rect(x - 0.145, top - 0.11, x + 0.145, top - 0.085, box.ground((150, 110, 96), 0.1))
         p.disc(x - 0.02, top - 0.01, 0.05, box.ground((120, 118, 130)))
-        p.disc(x - 0.02, top - 0.01, 0.042, box.raw((255, 250, 224)) if box.hour.lamps else box.ground((252, 252, 248)))
-        p.line([(x - 0.02, top - 0.042), (x - 0.02, top - 0.01), (x + 0.005, top)], box.ground((70, 70, 90)), 0.006)
+        p.disc(
+            x - 0.02,
+            top - 0.01,
+            0.042,
+            box.raw((255, 250, 224)) if box.hour.lamps else box.ground((252, 252, 248)),
+        )
+        p.line(
+            [(x - 0.02, top - 0.042), (x - 0.02, top - 0.01), (x + 0.005, top)],
+            box.ground((70, 70, 90)),
+            0.006,
+        )
         p.rect(x - 0.08, base - 0.12, x + 0.04, base, box.ground((120, 148, 166)))
         p.rect(x - 0.022, base - 0.12, x - 0.018, base, wall)
     for x, r in s.spots(p, 0.52, 0.5, s.rng.random()):
@@ -319,7 +438,16 @@ def classroom(s: Stage) -> None:
         p.rect(x + pitch / 2 - 0.009, glass0, x + pitch / 2 + 0.009, glass1, frame)
         p.rect(x + 0.075, 0.20, x + pitch - 0.075, 0.213, frame)
         curtain = box.ground((250, 240, 220))
-        p.poly([(x + 0.075, glass0), (x + 0.155, glass0), (x + 0.115, 0.30), (x + 0.135, glass1), (x + 0.075, glass1)], curtain)
+        p.poly(
+            [
+                (x + 0.075, glass0),
+                (x + 0.155, glass0),
+                (x + 0.115, 0.30),
+                (x + 0.135, glass1),
+                (x + 0.075, glass1),
+            ],
+            curtain,
+        )
         p.line([(x + 0.115, glass0), (x + 0.09, 0.30), (x + 0.105, glass1)], mix(curtain, shadow, 0.5), 0.006)
     p.rect(p.x0 - 1, glass0 - 0.03, p.x1 + 1, glass0, mix(wall, shadow, 0.6))
     p.gradient(HZ + 0.21, p.y1 + 0.1, [box.ground((206, 160, 112)), box.ground((186, 138, 96))])
@@ -354,12 +482,38 @@ def shrine(s: Stage) -> None:
     for x, _r in s.spots(p, 1.7, 0.0, cx, 1.0):
         red, dark = box.ground((222, 74, 52)), box.ground((164, 50, 56))
         for k in (-0.27, 0.27):
-            p.poly([(x + k - 0.03, HZ + 0.20), (x + k + 0.03, HZ + 0.20), (x + k * 0.93 + 0.025, 0.06), (x + k * 0.93 - 0.025, 0.06)], red)
-            p.poly([(x + k + 0.008, HZ + 0.20), (x + k + 0.03, HZ + 0.20), (x + k * 0.93 + 0.025, 0.06), (x + k * 0.93 + 0.006, 0.06)], dark)
+            p.poly(
+                [
+                    (x + k - 0.03, HZ + 0.20),
+                    (x + k + 0.03, HZ + 0.20),
+                    (x + k * 0.93 + 0.025, 0.06),
+                    (x + k * 0.93 - 0.025, 0.06),
+                ],
+                red,
+            )
+            p.poly(
+                [
+                    (x + k + 0.008, HZ + 0.20),
+                    (x + k + 0.03, HZ + 0.20),
+                    (x + k * 0.93 + 0.025, 0.06),
+                    (x + k * 0.93 + 0.006, 0.06),
+                ],
+                dark,
+            )
             p.rect(x + k - 0.042, HZ + 0.155, x + k + 0.042, HZ + 0.205, box.ground((70, 66, 82)))
         p.rect(x - 0.34, 0.17, x + 0.34, 0.21, red)
         p.rect(x - 0.34, 0.198, x + 0.34, 0.212, dark)
-        p.poly([(x - 0.44, 0.00), (x - 0.2, 0.03), (x + 0.2, 0.03), (x + 0.44, 0.00), (x + 0.41, 0.085), (x - 0.41, 0.085)], red)
+        p.poly(
+            [
+                (x - 0.44, 0.00),
+                (x - 0.2, 0.03),
+                (x + 0.2, 0.03),
+                (x + 0.44, 0.00),
+                (x + 0.41, 0.085),
+                (x - 0.41, 0.085),
+            ],
+            red,
+        )
         p.poly([(x - 0.46, -0.03), (x - 0.2, 0.0), (x + 0.2, 0.0), (x + 0.46, -0.03), (x + 0.44, 0.02), (x + 0.2, 0.04), (x - 0.2, 0.04), (x - 0.44, 0.02)],
                box.ground((66, 62, 80)))  # fmt: skip
         p.rect(x - 0.035, 0.075, x + 0.035, 0.18, box.ground((60, 66, 96)))
@@ -369,7 +523,13 @@ def shrine(s: Stage) -> None:
         p.rect(x - 0.022, HZ + 0.08, x + 0.022, HZ + 0.21, a)
         p.rect(x - 0.05, HZ + 0.055, x + 0.05, HZ + 0.082, b)
         p.rect(x - 0.035, HZ - 0.005, x + 0.035, HZ + 0.06, a)
-        p.rect(x - 0.018, HZ + 0.008, x + 0.018, HZ + 0.046, box.raw((255, 214, 120)) if box.hour.lamps else box.ground((90, 88, 104)))
+        p.rect(
+            x - 0.018,
+            HZ + 0.008,
+            x + 0.018,
+            HZ + 0.046,
+            box.raw((255, 214, 120)) if box.hour.lamps else box.ground((90, 88, 104)),
+        )
         p.poly([(x - 0.07, HZ), (x, HZ - 0.06), (x + 0.07, HZ)], b)
     _grass(s, p, HZ + 0.12, 0.81, box.ground((110, 148, 86)), 0.06)
 
@@ -383,32 +543,78 @@ def forest(s: Stage) -> None:
     for depth, gap, wide, col in ((0.62, 0.10, 0.018, (116, 132, 110)), (0.38, 0.19, 0.030, (104, 100, 88))):
         for x, r in s.spots(far, gap, 0.7, s.rng.random()):
             w = wide * (0.8 + 0.5 * r.random())
-            far.poly([(x - w, HZ + 0.14), (x - w * 0.7, far.y0 - 0.2), (x + w * 0.7, far.y0 - 0.2), (x + w, HZ + 0.14)], box.ground(col, depth))
+            far.poly(
+                [
+                    (x - w, HZ + 0.14),
+                    (x - w * 0.7, far.y0 - 0.2),
+                    (x + w * 0.7, far.y0 - 0.2),
+                    (x + w, HZ + 0.14),
+                ],
+                box.ground(col, depth),
+            )
     for x, r in s.spots(far, 0.13, 0.6):
-        _bush(far, x, HZ + 0.12, 0.06 + 0.03 * r.random(), box.ground((120, 180, 104), 0.38), box.ground((84, 146, 96), 0.38), r)
+        _bush(
+            far,
+            x,
+            HZ + 0.12,
+            0.06 + 0.03 * r.random(),
+            box.ground((120, 180, 104), 0.38),
+            box.ground((84, 146, 96), 0.38),
+            r,
+        )
     p = s.layer("main")
     p.gradient(HZ + 0.10, p.y1 + 0.1, [box.ground((132, 176, 96), 0.15), box.ground((96, 140, 78))])
     x = np.linspace(p.x0 - 0.2, p.x1 + 0.2, 60)
     y = 0.825 + 0.012 * np.sin(x * 2.7)
-    p.poly(np.concatenate([np.stack([x, y], 1), np.stack([x, y + 0.14 + 0.012 * np.sin(x * 3.9)], 1)[::-1]]), box.ground((196, 168, 126)))
+    p.poly(
+        np.concatenate([np.stack([x, y], 1), np.stack([x, y + 0.14 + 0.012 * np.sin(x * 3.9)], 1)[::-1]]),
+        box.ground((196, 168, 126)),
+    )
     for x, r in s.spots(p, 0.62, 0.5, s.rng.random()):
         w = 0.055 + 0.03 * r.random()
         b, d = box.ground((124, 92, 72)), box.ground((88, 64, 66))
         foot = HZ + 0.17 + 0.05 * r.random()
-        p.poly([(x - w * 1.5, foot), (x - w, foot - 0.10), (x - w * 0.8, p.y0 - 0.3), (x + w * 0.8, p.y0 - 0.3), (x + w, foot - 0.10), (x + w * 1.6, foot)], b)
-        p.poly([(x + w * 0.25, foot), (x + w * 0.2, p.y0 - 0.3), (x + w * 0.8, p.y0 - 0.3), (x + w, foot - 0.10), (x + w * 1.6, foot)], d)
+        p.poly(
+            [
+                (x - w * 1.5, foot),
+                (x - w, foot - 0.10),
+                (x - w * 0.8, p.y0 - 0.3),
+                (x + w * 0.8, p.y0 - 0.3),
+                (x + w, foot - 0.10),
+                (x + w * 1.6, foot),
+            ],
+            b,
+        )
+        p.poly(
+            [
+                (x + w * 0.25, foot),
+                (x + w * 0.2, p.y0 - 0.3),
+                (x + w * 0.8, p.y0 - 0.3),
+                (x + w, foot - 0.10),
+                (x + w * 1.6, foot),
+            ],
+            d,
+        )
         for k in range(3):
             yy = 0.08 + 0.16 * k + 0.06 * r.random()
             p.line([(x - w * 0.5, yy), (x - w * 0.35, yy + 0.07)], d, 0.006)
     leaf = [box.ground(c) for c in ((84, 140, 84), (112, 172, 92), (148, 200, 104))]
     for tier, c in enumerate(leaf):
         for x, r in s.spots(p, 0.16, 0.8, s.rng.random()):
-            p.disc(x, p.y0 * 0.3 + 0.00 + 0.05 * tier * -1 + 0.07 * r.random(), 0.10 + 0.04 * r.random() - 0.02 * tier, c)
+            p.disc(
+                x,
+                p.y0 * 0.3 + 0.00 + 0.05 * tier * -1 + 0.07 * r.random(),
+                0.10 + 0.04 * r.random() - 0.02 * tier,
+                c,
+            )
     _grass(s, p, HZ + 0.14, 0.82, box.ground((86, 138, 78)), 0.05)
     _grass(s, p, 0.985, 1.2, box.ground((72, 120, 70)), 0.05, 0.03)
     for x, r in s.spots(p, 0.2, 1.0):
         yy = 0.84 + 0.10 * r.random()
-        p.poly([(x, yy), (x + 0.10, yy - 0.008), (x + 0.17, yy + 0.006), (x + 0.07, yy + 0.014)], box.ground((224, 204, 150)))
+        p.poly(
+            [(x, yy), (x + 0.10, yy - 0.008), (x + 0.17, yy + 0.006), (x + 0.07, yy + 0.014)],
+            box.ground((224, 204, 150)),
+        )
 
 
 def city(s: Stage) -> None:
@@ -427,7 +633,20 @@ def city(s: Stage) -> None:
         p.rect(x - w, base - h, x + w, base, wall)
         p.rect(x + w * 0.7, base - h, x + w, base, dark)
         p.rect(x - w - 0.01, base - h - 0.012, x + w + 0.01, base - h + 0.008, dark)
-        _windows(s, p, x - w * 0.95, base - h + 0.01, x + w * 0.68, base - 0.145, 4, max(1, int(h / 0.12)), 0.0, r, (92, 116, 156), 0.6)
+        _windows(
+            s,
+            p,
+            x - w * 0.95,
+            base - h + 0.01,
+            x + w * 0.68,
+            base - 0.145,
+            4,
+            max(1, int(h / 0.12)),
+            0.0,
+            r,
+            (92, 116, 156),
+            0.6,
+        )
         c = signs[int(r.integers(4))]
         glow = box.raw(c) if box.hour.lamps else box.ground(c)
         p.rect(x - w * 0.9, base - 0.15, x + w * 0.66, base - 0.105, glow)
@@ -436,10 +655,18 @@ def city(s: Stage) -> None:
         p.rect(x - w * 0.37, base - 0.10, x - w * 0.34, base, dark)
         p.rect(x + w * 0.3, base - 0.10, x + w * 0.62, base, dark)
         q = signs[int(r.integers(4))]
-        p.rect(x + w * 0.78, base - h * 0.9, x + w * 1.0, base - h * 0.45, box.raw(q) if box.hour.lamps else box.ground(q))
+        p.rect(
+            x + w * 0.78,
+            base - h * 0.9,
+            x + w * 1.0,
+            base - h * 0.45,
+            box.raw(q) if box.hour.lamps else box.ground(q),
+        )
     p.rect(p.x0 - 1, HZ + 0.155, p.x1 + 1, HZ + 0.26, box.ground((186, 182, 192)))
     for x, _ in s.spots(p, 0.18, 0.0, 0, 0.5):
-        p.line([(x, HZ + 0.155), (x - 0.05 + (x - 0.83) * 0.12, HZ + 0.26)], box.ground((164, 160, 174)), 0.004)
+        p.line(
+            [(x, HZ + 0.155), (x - 0.05 + (x - 0.83) * 0.12, HZ + 0.26)], box.ground((164, 160, 174)), 0.004
+        )
     p.rect(p.x0 - 1, HZ + 0.25, p.x1 + 1, HZ + 0.268, box.ground((140, 138, 156)))
     p.gradient(HZ + 0.268, p.y1 + 0.1, [box.ground((112, 114, 134)), box.ground((128, 128, 146))])
     for x, _ in s.spots(p, 0.34, 0.0):
@@ -461,13 +688,22 @@ def snowfield(s: Stage) -> None:
     for x, r in s.spots(far, 0.11, 0.7):
         _pine(s, far, x, HZ + 0.06, 0.12 + 0.07 * r.random(), 0.40, True)
     p = s.layer("main")
-    p.gradient(HZ + 0.04, p.y1 + 0.1, [box.ground((220, 232, 248)), box.ground((246, 250, 255)), box.ground((238, 244, 252))])
+    p.gradient(
+        HZ + 0.04,
+        p.y1 + 0.1,
+        [box.ground((220, 232, 248)), box.ground((246, 250, 255)), box.ground((238, 244, 252))],
+    )
     for x, r in s.spots(p, 0.62, 0.6, s.rng.random()):
         _pine(s, p, x, HZ + 0.14 + 0.03 * r.random(), 0.34 + 0.12 * r.random(), 0.08, True)
     x = np.linspace(p.x0 - 0.2, p.x1 + 0.2, 60)
     for y, c in ((0.74, (214, 226, 246)), (0.985, (222, 232, 248))):
         wave = y + 0.012 * np.sin(x * 2.2 + y * 9)
-        p.poly(np.concatenate([np.stack([x, wave], 1), np.stack([x, wave + 0.028 + 0.014 * np.sin(x * 3.3)], 1)[::-1]]), box.ground(c))
+        p.poly(
+            np.concatenate(
+                [np.stack([x, wave], 1), np.stack([x, wave + 0.028 + 0.014 * np.sin(x * 3.3)], 1)[::-1]]
+            ),
+            box.ground(c),
+        )
     for x, r in s.spots(p, 0.7, 0.8, s.rng.random()):
         wood = box.ground((150, 112, 88))
         p.rect(x - 0.15, HZ + 0.12, x + 0.15, HZ + 0.135, wood)
@@ -497,7 +733,11 @@ def riverbank(s: Stage) -> None:
     for x, _ in s.spots(far, 0.6, 0.0, 0.3, 0.5):
         far.rect(x - 0.02, HZ - 0.06, x + 0.02, HZ + 0.06, box.ground((170, 164, 168), 0.3))
     p = s.layer("main")
-    p.gradient(HZ + 0.155, p.y1 + 0.1, [box.ground((166, 206, 98)), box.ground((118, 176, 84)), box.ground((100, 160, 78))])
+    p.gradient(
+        HZ + 0.155,
+        p.y1 + 0.1,
+        [box.ground((166, 206, 98)), box.ground((118, 176, 84)), box.ground((100, 160, 78))],
+    )
     _grass(s, p, HZ + 0.17, HZ + 0.20, box.ground((150, 190, 88)), 0.035, 0.03)
     p.rect(p.x0 - 1, 0.85, p.x1 + 1, 0.955, box.ground((208, 200, 190)))
     p.rect(p.x0 - 1, 0.85, p.x1 + 1, 0.858, box.ground((176, 170, 168)))
@@ -518,7 +758,15 @@ def book_leaves(s: Stage) -> None:
             tip = (x + n * 1.2 * np.sin(a + 1.57), 1.07 - n * np.cos(a + 1.57))
             side = 0.030
             c = box.ground((48, 96, 66) if k % 2 else (64, 120, 76))
-            p.poly([(x + (k - 4) * 0.02, 1.12), ((x + tip[0]) / 2 - side, (1.10 + tip[1]) / 2), tip, ((x + tip[0]) / 2 + side, (1.10 + tip[1]) / 2)], c)
+            p.poly(
+                [
+                    (x + (k - 4) * 0.02, 1.12),
+                    ((x + tip[0]) / 2 - side, (1.10 + tip[1]) / 2),
+                    tip,
+                    ((x + tip[0]) / 2 + side, (1.10 + tip[1]) / 2),
+                ],
+                c,
+            )
 
 
 @dataclass(frozen=True)

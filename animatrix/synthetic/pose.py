@@ -140,12 +140,26 @@ def solve(pose: Pose, body: Body) -> Joints:
     arm_n, arm_f = arm(s_n, pose.arm_n, pose.elbow_n), arm(s_f, pose.arm_f, pose.elbow_f)
     neck = chest + up * body.neck
     tilt = pose.lean * 0.35 + pose.head
-    head = neck + np.array([np.sin(tilt), -np.cos(tilt)]) * 0.50 + np.array([0.05 * pose.yaw + 0.05 * pose.lean, 0.0])
+    head = (
+        neck
+        + np.array([np.sin(tilt), -np.cos(tilt)]) * 0.50
+        + np.array([0.05 * pose.yaw + 0.05 * pose.lean, 0.0])
+    )
     shift = np.array([0.0, -lowest - pose.lift])
 
     def put(p: np.ndarray) -> np.ndarray:
         return p + shift
 
     return Joints(
-        put(pelvis), put(chest), put(neck), put(head), up, across, put(arm_n), put(arm_f), put(leg_n), put(leg_f), tilt
+        put(pelvis),
+        put(chest),
+        put(neck),
+        put(head),
+        up,
+        across,
+        put(arm_n),
+        put(arm_f),
+        put(leg_n),
+        put(leg_f),
+        tilt,
     )

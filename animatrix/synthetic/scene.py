@@ -192,7 +192,11 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     # where and when
     lights = tuple(v for v in d.values("lighting") if v != "none")
     hour = next((HOUR_OF_LIGHT[v] for v in lights if v in HOUR_OF_LIGHT), None)
-    names = [n for n, p in PLACES.items() if (cast != "train" or not p.held_out) and (hour is None or hour in p.hours)]
+    names = [
+        n
+        for n, p in PLACES.items()
+        if (cast != "train" or not p.held_out) and (hour is None or hour in p.hours)
+    ]
     air = {v for v in d.values("natural_effect") if v != "none"}
     if air:  # nothing falls indoors, no rain on snow, no petals in it
         names = [n for n in names if PLACES[n].outdoors and not (n == "snowfield" and air - {"snow"})]
@@ -202,7 +206,11 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     hours = [h for h in PLACES[place].hours if not ("flat_even" in lights and h != "day")]
     hour_draw, sky_draw = place_rng.random(), place_rng.random()
     hour = hour or (hours or ["day"])[int(hour_draw * len(hours or ["day"]))]
-    cloudy = "flat_even" in lights or "rain" in air or ("lighting" not in d.tags and hour == "day" and sky_draw < 0.2)
+    cloudy = (
+        "flat_even" in lights
+        or "rain" in air
+        or ("lighting" not in d.tags and hour == "day" and sky_draw < 0.2)
+    )
     if hour == "sunset" and "golden_hour" not in lights:
         lights = (*lights, "golden_hour")
     if hour == "night" and "night_blue" not in lights:
@@ -229,7 +237,11 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         "full", "full", "medium_long", "medium", "medium_close", "close_up"]  # fmt: skip
     scale = scale_asked or scales[int(scale_draw * len(scales))]
     if not moves:
-        options = ["fix", "fix", "pan_left", "pan_right", "track_up"] if action not in TRAVELS else ["fix", "follow", "follow"]
+        options = (
+            ["fix", "fix", "pan_left", "pan_right", "track_up"]
+            if action not in TRAVELS
+            else ["fix", "follow", "follow"]
+        )
         if "move_speed" in d.tags:
             options = [o for o in options if o != "fix"]
         moves = ((options[int(move_draw * len(options))], 0, last),)
@@ -247,7 +259,9 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         cadence = (("twos" if action in ("run", "dash", "jump") else "threes", 0, last),)
     impacts = spanned("impact_frame")
     # timing: the beat sits on the asked impact frame, otherwise where the action wants it
-    share = {"jump": 0.64, "react": 0.36, "turn": 0.48, "dash": 0.28}.get(action, 0.5) + 0.08 * (time_rng.random() - 0.5)
+    share = {"jump": 0.64, "react": 0.36, "turn": 0.48, "dash": 0.28}.get(action, 0.5) + 0.08 * (
+        time_rng.random() - 0.5
+    )
     hit = impacts[0][1] if impacts else round(share * last)
     phase, tempo, blink, wind, slow = time_rng.random(5)
     wind_side = 1 if time_rng.random() < 0.5 else -1
@@ -292,7 +306,10 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         hit=hit,
         beat=beat,
         target=target,
-        book=PLACES[place].book and scale in ("full", "medium_long", "long") and book_draw < 0.3 and "no" not in d.values("framing"),
+        book=PLACES[place].book
+        and scale in ("full", "medium_long", "long")
+        and book_draw < 0.3
+        and "no" not in d.values("framing"),
         frames=d.frames,
         fps=fps,
         seed=seed,
@@ -308,7 +325,11 @@ def complete(directive: Directive, scene: Scene) -> Directive:
 
     def keep(name: str, shown: tuple[tuple[str, int, int], ...], absent: str = "none") -> None:
         tags = [t for t in directive.tags.get(name, ()) if t.value != "none"]
-        whole[name] = list(tags) if tags else [Tag(v, None) for v in dict.fromkeys(s[0] for s in shown)] or [Tag(absent, None)]
+        whole[name] = (
+            list(tags)
+            if tags
+            else [Tag(v, None) for v in dict.fromkeys(s[0] for s in shown)] or [Tag(absent, None)]
+        )
 
     still = all(c == "still" for c, _, _ in scene.cadence)
     put("rendering_tradition", "cel_anime")
@@ -322,11 +343,18 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     keep("drawing_cadence", scene.cadence)
     if still:
         put("motion_energy", "static")
-    acts = tuple(dict.fromkeys((scene.action, *(["speak"] if scene.talks else []), *(["gesture"] if scene.waves else []))))
+    acts = tuple(
+        dict.fromkeys(
+            (scene.action, *(["speak"] if scene.talks else []), *(["gesture"] if scene.waves else []))
+        )
+    )
     put("action", *acts)
     put("smear_technique", "none")
     put("body_deformation", "squash_stretch" if scene.squash_stretch else "none")
-    put("background_animation", "scrolled_background" if "follow" in scene.camera_moves else "static_background")
+    put(
+        "background_animation",
+        "scrolled_background" if "follow" in scene.camera_moves else "static_background",
+    )
     put("shot_scale", scene.shot_scale)
     put("camera_angle", "eye_level")
     put("horizon", "level_horizon")
@@ -349,7 +377,10 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     return Directive.model_validate(
         {
             "narrative": directive.narrative,
-            "tags": {k: [{"value": t.value, "span": list(t.span) if t.span else None} for t in v] for k, v in whole.items()},
+            "tags": {
+                k: [{"value": t.value, "span": list(t.span) if t.span else None} for t in v]
+                for k, v in whole.items()
+            },
             "frames": directive.frames,
             "fps": directive.fps,
         }

@@ -31,7 +31,9 @@ class Layer:
 class Painter:
     """Paints one layer in layout units. Colours given are final (ask the paintbox first)."""
 
-    def __init__(self, layer: Layer, px: float, shift: tuple[float, float], extent: tuple[float, float, float, float]):
+    def __init__(
+        self, layer: Layer, px: float, shift: tuple[float, float], extent: tuple[float, float, float, float]
+    ):
         self.layer = layer
         self.image = layer.rgba
         self.px = px
@@ -59,7 +61,15 @@ class Painter:
 
     def line(self, pts, paint: Rgb, width: float) -> None:
         """Open stroke, ``width`` in layout units."""
-        cv2.polylines(self.image, [self._fix(pts)], False, (*paint, 255), max(1, round(width * self.px)), cv2.LINE_AA, _SHIFT)
+        cv2.polylines(
+            self.image,
+            [self._fix(pts)],
+            False,
+            (*paint, 255),
+            max(1, round(width * self.px)),
+            cv2.LINE_AA,
+            _SHIFT,
+        )
 
     def gradient(self, y0: float, y1: float, stops: list[Rgb]) -> None:
         """Vertical gradient over the whole width between two heights."""
@@ -134,7 +144,12 @@ class Stage:
         cx = w / h / 2
         tx = (cx * h - cx * px - x0) * k
         ty = (self.horizon * h - HORIZON * px - y0) * k
-        extent = ((0 - tx) / (px * k), (0 - ty) / (px * k), (shape[1] - tx) / (px * k), (shape[0] - ty) / (px * k))
+        extent = (
+            (0 - tx) / (px * k),
+            (0 - ty) / (px * k),
+            (shape[1] - tx) / (px * k),
+            (shape[0] - ty) / (px * k),
+        )
         painter = Painter(layer, px * k, (tx, ty), extent)
         self._painters[name] = painter
         self.layers.append(layer)
@@ -162,7 +177,12 @@ class Stage:
             for x, r in self.spots(p, 0.09, 1.0):
                 y = p.y0 + (low - 0.1 - p.y0) * r.random() ** 1.3
                 if clear:
-                    p.disc(x, y, 0.0025 + 0.003 * r.random(), box.raw(mix((250, 246, 220), hour.sky_mid, 0.6 * r.random())))
+                    p.disc(
+                        x,
+                        y,
+                        0.0025 + 0.003 * r.random(),
+                        box.raw(mix((250, 246, 220), hour.sky_mid, 0.6 * r.random())),
+                    )
             if clear:
                 mx, my = 0.28 + 1.1 * self.rng.random(), 0.10 + 0.08 * self.rng.random()
                 p.glow(mx, my, 0.26, box.raw((180, 196, 240)), 0.5)
@@ -193,11 +213,28 @@ class Stage:
         for x, r in self.spots(p, 0.95 / amount, 0.7, self.rng.random()):
             y = 0.08 + 0.24 * r.random()
             s = 0.10 + 0.09 * r.random()
-            puffs = [(x + s * u, y - s * v, s * q * (0.85 + 0.3 * r.random())) for u, v, q in (
-                (-1.25, 0.02, 0.34), (-0.75, 0.20, 0.46), (-0.15, 0.46, 0.58), (0.45, 0.30, 0.50), (0.95, 0.12, 0.38), (1.4, 0.0, 0.26))]
+            puffs = [
+                (x + s * u, y - s * v, s * q * (0.85 + 0.3 * r.random()))
+                for u, v, q in (
+                    (-1.25, 0.02, 0.34),
+                    (-0.75, 0.20, 0.46),
+                    (-0.15, 0.46, 0.58),
+                    (0.45, 0.30, 0.50),
+                    (0.95, 0.12, 0.38),
+                    (1.4, 0.0, 0.26),
+                )
+            ]
             for u, v, q in puffs:
                 p.disc(u, v, q, shade)
-            p.poly([(x - s * 1.55, y + s * 0.22), (x + s * 1.62, y + s * 0.22), (x + s * 1.3, y - s * 0.1), (x - s * 1.2, y - s * 0.1)], shade)
+            p.poly(
+                [
+                    (x - s * 1.55, y + s * 0.22),
+                    (x + s * 1.62, y + s * 0.22),
+                    (x + s * 1.3, y - s * 0.1),
+                    (x - s * 1.2, y - s * 0.1),
+                ],
+                shade,
+            )
             for u, v, q in puffs:
                 p.disc(u - s * 0.05, v - s * 0.12, q * 0.86, lit)
             for k in range(5):

@@ -30,7 +30,9 @@ SIZES = (16, 4096)
 MAX_FRAMES = 2400
 
 
-def render(directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any") -> tuple[Clip, Truth]:
+def render(
+    directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any"
+) -> tuple[Clip, Truth]:
     """Draw a directive.
 
     Args:
@@ -63,17 +65,23 @@ class Layout:
 class Shot:
     """One shot being made: scene, layout, set and costume, ready to expose any frame."""
 
-    def __init__(self, directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any") -> None:
+    def __init__(
+        self, directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any"
+    ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise AniMatrixError(Code.BAD_OPTION, f"seed must be a whole number from 0, not {seed!r}")
         if not all(SIZES[0] <= n <= SIZES[1] for n in size):
             raise AniMatrixError(Code.BAD_OPTION, f"size {size[0]}x{size[1]} is out of range",
                                  f"{SIZES[0]} to {SIZES[1]} pixels a side")  # fmt: skip
         if directive.frames > MAX_FRAMES:
-            raise AniMatrixError(Code.BAD_OPTION, f"{directive.frames} frames are too many", f"at most {MAX_FRAMES}")
+            raise AniMatrixError(
+                Code.BAD_OPTION, f"{directive.frames} frames are too many", f"at most {MAX_FRAMES}"
+            )
         self.directive, self.seed, self.size = directive, seed, size
         self.scene = scene = resolve(directive, seed, cast)
-        self.box = Paintbox(scene.hour, scene.weather == "cloudy", scene.palette, "backlight" in scene.lighting)
+        self.box = Paintbox(
+            scene.hour, scene.weather == "cloudy", scene.palette, "backlight" in scene.lighting
+        )
         self.path = film(list(scene.moves), scene.move_speed, scene.camera_shake, scene.frames, scene.fps, size, stream(seed, 6),
                          scene.facing, scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None)  # fmt: skip
         self.performance = Performance(scene.action, scene.beat, scene.talks, scene.waves)
@@ -83,7 +91,9 @@ class Shot:
         self.style = LINE_STYLES[scene.line_style]
         self.layout = self._lay_out()
         small = self.layout.head_px < 22
-        self.costume = Costume.make(scene.design, self.box, STEPS[scene.shading_steps], 1.16 if small else 1.0)
+        self.costume = Costume.make(
+            scene.design, self.box, STEPS[scene.shading_steps], 1.16 if small else 1.0, self.style.ink
+        )
         self._cels: dict[int, Cel | None] = {}
 
     # --- layout
@@ -234,14 +244,19 @@ class Shot:
         layers = self.paint_set()
         paths = {layer.name: self.path.matrices(PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0)
                  for layer in layers}  # fmt: skip
-        frame, alpha = self._device_ground(self._ground(layers, paths, t), t).copy(), np.zeros((h, w), np.uint8)
+        frame, alpha = (
+            self._device_ground(self._ground(layers, paths, t), t).copy(),
+            np.zeros((h, w), np.uint8),
+        )
         cel = self.cel(int(self.moments[t]))
         if cel is not None:
             lay_cel(frame, alpha, cel, self._figure_path(self.path.matrices())[t], self.oversample)
         if layers[-1].name == "book":
             lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
         air = self._air_moments()
-        return self._finish(frame, alpha, t, int(air[t]), effects.finish_map(self.scene.finish, self.size, self.scene.facing))
+        return self._finish(
+            frame, alpha, t, int(air[t]), effects.finish_map(self.scene.finish, self.size, self.scene.facing)
+        )
 
     def _air_moments(self) -> np.ndarray:
         """Effects share the figure's sheet, so that the shot keeps one rhythm; over a held figure they go on twos."""
@@ -273,7 +288,9 @@ class Shot:
         s = self.scene
         for device in self._active(s.devices, t):
             if device == "speed_line_background":
-                return effects.speed_lines(self.size, self.box, 0.085 * t * 24 / s.fps, s.facing, self.seed & 0xFFFF)
+                return effects.speed_lines(
+                    self.size, self.box, 0.085 * t * 24 / s.fps, s.facing, self.seed & 0xFFFF
+                )
             if device == "color_field":
                 return effects.colour_field(self.size, self.box, CLOTH[s.accessory_color])
         return back
@@ -292,9 +309,20 @@ class Shot:
         natural = self._active(s.natural, t)
         if natural:
             out = out.copy()
-            petal = {"snowfield": (250, 250, 255), "school": (252, 176, 200), "shrine": (252, 176, 200)}.get(s.place, (236, 178, 70))
+            petal = {"snowfield": (250, 250, 255), "school": (252, 176, 200), "shrine": (252, 176, 200)}.get(
+                s.place, (236, 178, 70)
+            )
             for kind in natural:
-                effects.fall(kind, out, air / s.fps + 3.0, self.path.offset[t], self.box, s.beat.wind * s.facing, petal, self.seed & 0xFFFFFF)
+                effects.fall(
+                    kind,
+                    out,
+                    air / s.fps + 3.0,
+                    self.path.offset[t],
+                    self.box,
+                    s.beat.wind * s.facing,
+                    petal,
+                    self.seed & 0xFFFFFF,
+                )
         if "focus_lines" in self._active(s.devices, t):
             rng = np.random.default_rng([self.seed & 0xFFFFFF, 5, air % 3])
             out = effects.focus_lines(out, self._centre(alpha), self.box, rng)
@@ -308,7 +336,13 @@ class Shot:
         s = self.scene
         out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts]
         if s.action in ("jump", "react", "turn", "dash"):
-            out.append(Event({"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"}[s.action], s.hit, s.hit))
+            out.append(
+                Event(
+                    {"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"}[s.action],
+                    s.hit,
+                    s.hit,
+                )
+            )
         if all(c != "still" for c, _, _ in s.cadence):
             a = round(s.beat.blink * s.fps)
             if a + 4 < s.frames:
@@ -344,16 +378,23 @@ def lay_cel(frame: np.ndarray, alpha: np.ndarray, cel: Cel, matrix: np.ndarray, 
     m = _to_source(origin, oversample, matrix)
     ch, cw = cel.rgba.shape[:2]
     x0, y0 = max(0, int(np.floor(m[0, 2])) - 1), max(0, int(np.floor(m[1, 2])) - 1)
-    x1, y1 = min(w, int(np.ceil(m[0, 2] + cw * m[0, 0])) + 2), min(h, int(np.ceil(m[1, 2] + ch * m[1, 1])) + 2)
+    x1, y1 = (
+        min(w, int(np.ceil(m[0, 2] + cw * m[0, 0])) + 2),
+        min(h, int(np.ceil(m[1, 2] + ch * m[1, 1])) + 2),
+    )
     if x1 <= x0 or y1 <= y0:
         return
     m[:, 2] -= (x0, y0)
-    seen = cv2.warpAffine(cel.rgba, m, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    seen = cv2.warpAffine(
+        cel.rgba, m, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+    )
     frame[y0:y1, x0:x1] = over(frame[y0:y1, x0:x1], seen)
     alpha[y0:y1, x0:x1] = seen[..., 3]
 
 
-def lay_book(frame: np.ndarray, alpha: np.ndarray, layer: Layer, matrix: np.ndarray, size: tuple[int, int]) -> None:
+def lay_book(
+    frame: np.ndarray, alpha: np.ndarray, layer: Layer, matrix: np.ndarray, size: tuple[int, int]
+) -> None:
     """Lay the foreground over figure and ground; it hides the figure in ``alpha``."""
     seen = shoot(layer, matrix, size)
     frame[:] = over(frame, seen)

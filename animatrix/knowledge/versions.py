@@ -110,7 +110,7 @@ def diff(old: Taxonomy, new: Taxonomy) -> TaxonomyDiff:
 
 def _diff_fields(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
     yield from _added_and_removed("field", old.fields, new.fields)
-    for field_id in old.fields.keys() & new.fields.keys():
+    for field_id in [name for name in old.fields if name in new.fields]:
         before, after = old.fields[field_id], new.fields[field_id]
         yield from _attributes(field_id, before, after, _FIELD_LEVELS)
         if before.cardinality != after.cardinality:
@@ -125,12 +125,13 @@ def _diff_fields(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
 def _diff_values(before: Field, after: Field) -> Iterable[Change]:
     keyed = [{value.key: value for value in item.values.values()} for item in (before, after)]
     yield from _added_and_removed("value", *keyed)
-    for key in keyed[0].keys() & keyed[1].keys():
+    for key in [name for name in keyed[0] if name in keyed[1]]:
         one, other = keyed[0][key], keyed[1][key]
         yield from _attributes(key, one, other, _VALUE_LEVELS)
-        words = [set(map(fold, (*value.aliases, *value.eponym_aliases))) for value in (one, other)]
-        for word in sorted(words[1] - words[0]):
-            yield Change("patch", key, f"alias {word!r} added")
+        known = {fold(word) for word in _words(one)}
+        for word in (*other.aliases, *other.eponym_aliases):
+            if fold(word) not in known:
+                yield Change("patch", key, f"alias {word!r} added")
 
 
 def _added_and_removed(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[Change]:
@@ -152,8 +153,9 @@ def _attributes(key: str, before: Any, after: Any, levels: Mapping[str, str]) ->
 def _diff_rules(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
     before = {rule.id: rule for rule in old.constraints}
     after = {rule.id: rule for rule in new.constraints}
-    for rule_id in before.keys() - after.keys():
-        yield Change("minor", rule_id, "constraint removed")
+    for rule_id in before:
+        if rule_id not in after:
+            yield Change("minor", rule_id, "constraint removed")
     for rule_id, rule in after.items():
         was = before.get(rule_id)
         if was is None:

@@ -242,6 +242,24 @@ def _torso(d: Drawing, k: Costume, j: Joints, pose: Pose, locks: Locks, light: f
         if k.top.deep != k.top.shade:
             d.inside(top, curve([at(side * 0.24, tall - 0.20), at(side * 0.9, tall), at(side * 0.9, -0.6), at(side * 0.26, -0.6),
                                  at(side * 0.17, tall * 0.35)], 3), k.top.deep)  # fmt: skip
+    if o.bottom == "coat":  # a coat has no waist line
+        for u0, u1, paint in ((-1, 1, k.top.lit), (0.12 * side, side, k.top.shade)):
+            d.inside(
+                top,
+                np.stack([at(u0 * base, hem + 0.10), at(u1 * base, hem + 0.10), at(u1 * base, hem), at(u0 * base, hem)]),
+                paint,
+            )
+            d.fill(
+                np.stack(
+                    [
+                        at(u0 * base * 0.93, hem + 0.05),
+                        at(u1 * base * 0.93, hem + 0.05),
+                        at(u1 * base * 0.97, hem - 0.09),
+                        at(u0 * base * 0.97, hem - 0.09),
+                    ]
+                ),
+                paint,
+            )
     face = 0.10 * pose.yaw
     if o.collar == "sailor":
         for s in (-1, 1):

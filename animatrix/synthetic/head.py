@@ -231,19 +231,9 @@ def _fringe(style: str, s: float) -> np.ndarray:
     cap = _cap(style)
     f = np.array(_FRINGES[style])
     f = np.stack([f[:, 0] * (1 - 0.06 * abs(s)) + s * 0.085 * (1 - (f[:, 0] / 0.5) ** 2), f[:, 1]], 1)
-    rows = [cap]
-    for k in range(len(f)):
-        if k % 2 == 0:  # a tip is a corner, its flanks bulge a little
-            rows.append(f[k : k + 1])
-            rows.append(f[k : k + 1])
-        else:
-            rows.append(f[k : k + 1])
-    body = np.concatenate(rows)
-    return (
-        np.concatenate([cap, curve(np.concatenate([cap[-1:], *rows[1:], cap[:1]]), 3, closed=False)[1:-1]])
-        if len(body)
-        else cap
-    )
+    doubled = np.repeat(f, np.where(np.arange(len(f)) % 2 == 0, 2, 1), axis=0)  # tips are corners, notches are not
+    hem = curve(np.concatenate([cap[-1:], doubled, cap[:1]]), 3, closed=False)
+    return np.concatenate([cap, hem[1:-1]])
 
 
 def _bangs(d: Drawing, put: Place, look: Look, hair: Paints, style: str, locks, fringe: np.ndarray) -> None:

@@ -31,10 +31,14 @@ def curve(points, n: int = 5, closed: bool = True) -> np.ndarray:
     p = np.asarray(points, np.float64)
     if closed:
         q = np.stack([np.roll(p, 1, 0), p, np.roll(p, -1, 0), np.roll(p, -2, 0)], 1)
-        return np.einsum("ka,nad->nkd", _catmull_rom(n), q).reshape(-1, 2)
-    e = np.concatenate([p[:1], p, p[-1:]])
-    q = np.stack([e[:-3], e[1:-2], e[2:-1], e[3:]], 1)
-    return np.concatenate([np.einsum("ka,nad->nkd", _catmull_rom(n), q).reshape(-1, 2), p[-1:]])
+    else:
+        e = np.concatenate([p[:1], p, p[-1:]])
+        q = np.stack([e[:-3], e[1:-2], e[2:-1], e[3:]], 1)
+    rows = np.einsum("ka,nad->nkd", _catmull_rom(n), q)
+    # a repeated point is a corner: without this the spline would tie a small loop there
+    corner = (q[:, 1] == q[:, 2]).all(1)
+    out = rows[np.arange(n)[None] < np.where(corner, 1, n)[:, None]]
+    return out if closed else np.concatenate([out, p[-1:]])
 
 
 def limb(joints, widths, steps: int = 5) -> np.ndarray:

@@ -207,9 +207,9 @@ class Stage:
             y = low - 0.05 - 0.10 * r.random()
             w = 0.10 + 0.16 * r.random()
             c = mix(lit, base, 0.45)
-            for k in range(4):
-                p.disc(x + w * (k - 1.5) * 0.45, y - 0.012 * (k in (1, 2)), 0.018 + 0.012 * r.random(), c)
-            p.rect(x - w * 0.85, y, x + w * 0.85, y + 0.012, c)
+            a = np.linspace(0, 2 * np.pi, 24)
+            for dx, dy, q in ((0.0, 0.0, 1.0), (0.35 * w, -0.014, 0.5), (-0.4 * w, 0.012, 0.55 + 0.2 * r.random())):
+                p.poly(np.stack([x + dx + w * q * np.cos(a), y + dy + 0.013 * np.sin(a)], 1), c)
         for x, r in self.spots(p, 0.95 / amount, 0.7, self.rng.random()):
             y = 0.08 + 0.24 * r.random()
             s = 0.10 + 0.09 * r.random()
@@ -237,5 +237,3 @@ class Stage:
             )
             for u, v, q in puffs:
                 p.disc(u - s * 0.05, v - s * 0.12, q * 0.86, lit)
-            for k in range(5):
-                p.disc(x + s * (k - 2) * 0.6, y + s * 0.22, s * 0.16, shade)

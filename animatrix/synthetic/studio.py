@@ -118,8 +118,8 @@ class Shot:
         elif s.action in TRAVELS and travelled[-1] > 0:
             room = 0.60 * w + abs(float(path.offset[-1, 0]))
             travel *= min(1.0, room / (head_px * float(travelled[-1])))
-        seen = travel * travelled - path.offset[:, 0] * (not self.follows)
-        anchor = s.target * w - float(np.mean(seen[s.frames // 4 :]))
+        seen = float((travel * travelled).mean()) - (0.0 if self.follows else float(drift[0]))
+        anchor = s.target * w - seen
         return Layout(head_px, ground_y, anchor, zoom * middle, horizon, travel)
 
     def _regions(self) -> dict[str, tuple[float, float, float, float]]:

@@ -40,7 +40,7 @@ def describe(directive: Directive, taxonomy: Taxonomy, lang: str = "en") -> str:
         sentence = _sentence(taxonomy.fields[field_id], tags, lang)
         if sentence:
             sentences.append(sentence)
-    return _GAP[lang].join(sentences)
+    return _GAP[lang].join(sentences).rstrip()
 
 
 def _sentence(field: Field, tags: Iterable[Tag], lang: str) -> str:

@@ -201,6 +201,9 @@ def _diff_terms(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
     )
     for written in _terms(old):
         words.setdefault(fold(written))
+    labels = {
+        fold(word) for item in old.fields.values() for v in item.values.values() for word in v.label.values()
+    }
     for word in words:
         before, after = _meaning(old, word), _meaning(new, word)
         if before == after or before is None:
@@ -211,7 +214,9 @@ def _diff_terms(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
             if any(key not in _keys(new) for key in gone):
                 continue  # reported as a removed value already
             what = f"now means {', '.join(after[1])}" if after else "is no longer understood"
-            yield Change("major" if moved else "minor", ", ".join(before[1]), f"{word!r} {what}")
+            # Renaming a label is a patch, although what it was called is lost unless kept as an alias.
+            level = "major" if moved else "patch" if word in labels else "minor"
+            yield Change(level, ", ".join(before[1]), f"{word!r} {what}")
         else:
             yield Change("minor", word, f"{before[0]} -> {after[0] if after else 'unknown'}")
     known = {fold(written) for written in _terms(old)}

@@ -9,7 +9,9 @@ from animatrix.knowledge import Directive, Taxonomy, Violation, check
 from animatrix.knowledge.taxonomy_file import taxonomy_from_mapping
 
 
-def field(name: str, values: str, cardinality: str = "one", scope: str = "span", none: bool = False) -> dict[str, Any]:
+def field(
+    name: str, values: str, cardinality: str = "one", scope: str = "span", none: bool = False
+) -> dict[str, Any]:
     return {
         "id": name,
         "label": {"en": f"{name} en", "ja": f"{name} ja", "zh": f"{name} zh"},
@@ -55,11 +57,19 @@ DOCUMENT: dict[str, Any] = {
         }
     ],
     "constraints": [
-        rule("fix_is_fix", "excludes", "error", when=["move.fix"], targets=["move.left", "move.right", "speed.*"]),
+        rule(
+            "fix_is_fix",
+            "excludes",
+            "error",
+            when=["move.fix"],
+            targets=["move.left", "move.right", "speed.*"],
+        ),
         rule("one_way", "exclusive_group", "error", members=["move.left", "move.right"]),
         rule("truck_needs_layers", "requires_any", "error", when=["move.truck"], targets=["layers.deep"]),
         rule("still_is_calm", "implies", "error", when=["cadence.still"], targets=["energy.calm"]),
-        rule("frozen_stops", "implies", "error", when=["freeze.frozen"], targets=["cadence.still", "move.fix"]),
+        rule(
+            "frozen_stops", "implies", "error", when=["freeze.frozen"], targets=["cadence.still", "move.fix"]
+        ),
         rule("swarm_trails", "implies", "error", when=["act.swarm"], targets=["effect.trail"]),
         rule("swarm_sparks", "suggests", "info", when=["act.swarm"], targets=["effect.spark", "speed.*"]),
         rule("ink_is_calm", "excludes", "warn", when=["look.ink"], targets=["energy.wild"]),

@@ -124,12 +124,15 @@ def test_a_compound_term_sets_its_fields_and_asks_for_what_is_open():
         ask({"camera_move": "QPAN"})
     assert error.value.code is Code.AMBIGUOUS_TERM
     assert str(error.value) == (
-        "'QPAN' for camera_move sets move_speed=quick and leaves the pan direction open; add a value to camera_move"
+        "'QPAN' for camera_move sets move_speed=quick and leaves the pan direction open; "
+        "add a value to camera_move"
     )
 
 
 def test_unspecified_and_null_ask_for_nothing():
-    directive = ask({"palette": "unspecified", "lighting": None, "action": ["unspecified", "run"], "focus": []})
+    directive = ask(
+        {"palette": "unspecified", "lighting": None, "action": ["unspecified", "run"], "focus": []}
+    )
     assert directive.tag_strings() == ["action=run"]
 
 
@@ -176,7 +179,9 @@ def test_changing_one_tag_leaves_the_rest():
 
 
 def test_fps_may_be_a_fraction():
-    assert Directive.model_validate({"narrative": "n", "fps": "24000/1001"}).fps == pytest.approx(23.976, abs=1e-3)
+    assert Directive.model_validate({"narrative": "n", "fps": "24000/1001"}).fps == pytest.approx(
+        23.976, abs=1e-3
+    )
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path):

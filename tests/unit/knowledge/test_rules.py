@@ -28,7 +28,9 @@ def test_the_verdict_does_not_depend_on_the_order_of_tags(pairs, random):
         for field_id, tag in ordered:
             tags.setdefault(field_id, []).append(tag)
         try:
-            directive = Directive.model_validate({"narrative": "n", "tags": tags, "frames": 33}, context=context)
+            directive = Directive.model_validate(
+                {"narrative": "n", "tags": tags, "frames": 33}, context=context
+            )
         except AniMatrixError as error:
             # Which of two faulty fields is named first follows the writing; a broken rule's line does not.
             return str(error) if error.code is Code.CONSTRAINT else error.code
@@ -183,7 +185,9 @@ def test_the_packaged_rules_keep_opposite_moves_and_strobing_out():
     with pytest.raises(AniMatrixError, match="cannot share frames"):
         Directive.model_validate({"tags": {"camera_move": "pan_left+pan_right"}})
     with pytest.raises(AniMatrixError, match="4 flashes in the second from frame 2"):
-        Directive.model_validate({"tags": {"impact_frame": "+".join(f"white_frame@{n}" for n in (2, 9, 16, 22))}})
+        Directive.model_validate(
+            {"tags": {"impact_frame": "+".join(f"white_frame@{n}" for n in (2, 9, 16, 22))}}
+        )
 
 
 def test_the_packaged_rules_let_plain_requests_through():

@@ -39,10 +39,14 @@ def test_field_and_value_indices_follow_the_file():
 
 
 def test_an_unknown_field_or_value_names_the_nearest():
-    with pytest.raises(AniMatrixError, match="unknown field 'camera_mov'; did you mean 'camera_move'") as error:
+    with pytest.raises(
+        AniMatrixError, match="unknown field 'camera_mov'; did you mean 'camera_move'"
+    ) as error:
         Taxonomy.default().field("camera_mov")
     assert error.value.code is Code.UNKNOWN_FIELD
-    with pytest.raises(AniMatrixError, match="unknown value 'pan_lft' for camera_move; did you mean 'pan_left'"):
+    with pytest.raises(
+        AniMatrixError, match="unknown value 'pan_lft' for camera_move; did you mean 'pan_left'"
+    ):
         Taxonomy.default().field("camera_move").value("pan_lft")
 
 
@@ -94,7 +98,10 @@ def dangling_order(document):
         (drop_label, "t: value rendering_tradition.cel_anime has no label in zh"),
         (repeat_value, "t: value 'rendering_tradition.cel_anime' is defined twice or is a reserved word"),
         (reserved_value, "t: value 'rendering_tradition.none' is defined twice or is a reserved word"),
-        (dangling_rule, "t: constraint fix_excludes_moves names 'camera_move.teleport', which does not exist"),
+        (
+            dangling_rule,
+            "t: constraint fix_excludes_moves names 'camera_move.teleport', which does not exist",
+        ),
         (dangling_order, "t: field era_look orders 'tv_1950s', which is not one of its values"),
     ],
 )

@@ -30,7 +30,10 @@ def test_a_range_survives_going_to_a_rate_at_least_as_high_and_back(span, fps, h
 @given(ranges, st.integers(0, 300), rates, rates)
 def test_ranges_that_touch_still_touch_and_never_overlap_where_both_keep_a_frame(span, more, fps, target):
     first, last = span
-    one, other = convert_range(first, last, fps, target), convert_range(last + 1, last + 1 + more, fps, target)
+    one, other = (
+        convert_range(first, last, fps, target),
+        convert_range(last + 1, last + 1 + more, fps, target),
+    )
     if exact_rate(target) >= exact_rate(fps):
         assert one[1] + 1 == other[0]
     else:  # downwards a short range keeps one frame, which its neighbour may share
@@ -59,7 +62,11 @@ def test_broadcast_rates_are_exact():
     assert exact_rate(29.97) * 1001 == 30000
     assert exact_rate(12.5) * 2 == 25
     assert to_reference(0, 29, 30.0) == (0, 23)
-    assert reference_frames(17, 12.0) == 34 and reference_frames(33, 24.0) == 33 and reference_frames(33, 30) == 27
+    assert (
+        reference_frames(17, 12.0) == 34
+        and reference_frames(33, 24.0) == 33
+        and reference_frames(33, 30) == 27
+    )
 
 
 @given(directives(rates=(24.0,)), rates)
@@ -80,7 +87,9 @@ def test_spans_never_change_except_where_the_new_length_clips_them(directive, fp
     assert abs(other.seconds - directive.seconds) <= 0.5 / fps + 1e-9 or other.frames == 1
     for field_id, tags in directive.tags.items():
         for tag in tags:
-            clipped = tag if tag.span is None else Tag(tag.value, (min(tag.span[0], end), min(tag.span[1], end)))
+            clipped = (
+                tag if tag.span is None else Tag(tag.value, (min(tag.span[0], end), min(tag.span[1], end)))
+            )
             assert clipped in other.tags[field_id]
     assert other.to_fps(fps) == other
 
@@ -94,6 +103,8 @@ def test_span_frames_lie_in_the_shot(directive):
 
 
 def test_span_frames_count_in_the_directives_own_rate():
-    directive = Directive.model_validate({"tags": {"impact_frame": "white_frame@14-15"}, "frames": 17, "fps": 12})
+    directive = Directive.model_validate(
+        {"tags": {"impact_frame": "white_frame@14-15"}, "frames": 17, "fps": 12}
+    )
     assert directive.span_frames(directive.tags["impact_frame"][0]) == (7, 7)
     assert directive.span_frames(Tag("twos")) == (0, 16)

@@ -101,8 +101,10 @@ def test_a_field_name_in_another_language_is_a_field():
         ("pan lft", "camera_move", "unknown value 'pan lft' for camera_move; did you mean 'pan_left'?"),
         ("集中線", "palette", "unknown value '集中線' for palette; it belongs to another field: "
          "graphic_device=focus_lines"),
-        ("Q.T.U", "palette", "unknown value 'Q.T.U' for palette; it means camera_move=track_up, move_speed=quick"),
-        ("xyzzy", "horizon", "unknown value 'xyzzy' for horizon; choose one of level_horizon, dutch_tilt, inverted"),
+        ("Q.T.U", "palette", "unknown value 'Q.T.U' for palette; it means "
+         "camera_move=track_up, move_speed=quick"),
+        ("xyzzy", "horizon", "unknown value 'xyzzy' for horizon; choose one of "
+         "level_horizon, dutch_tilt, inverted"),
         ("invertedframes", None, "unknown term 'invertedframes'; did you mean "
          "impact_frame=inverted_frame or impact_frame=tint_frame?"),
     ],

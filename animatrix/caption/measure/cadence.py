@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from animatrix.caption.measure.alignment import apply, compose
-from animatrix.caption.measure.camera import measure_path, rescale, to_gray
+from animatrix.caption.measure.camera import measure_path, odd_frames, rescale, to_gray
 from animatrix.caption.measure.thresholds import CADENCE, CadenceThresholds
 
 
@@ -32,6 +32,11 @@ class Drawings:
     noise: float
     contrast: float
     bimodal: bool
+
+    @property
+    def flash_frames(self) -> np.ndarray:
+        """Int [T]: 1 where a frame is part of a flash."""
+        return np.concatenate([[0], self.flash]).astype(int)
 
     @property
     def runs(self) -> list[int]:
@@ -64,10 +69,11 @@ def read_drawings(
     pegged to it), or at the same place (a cel that stays put on the screen), or when the plate itself does
     (uncovered background). Only a new drawing leaves something unexplained.
     """
-    blocks = _unexplained(gray, matrices, limits)
+    odd = odd_frames(gray)
+    blocks = _unexplained(gray, matrices, odd, limits)
     count = max(4, blocks.shape[1] // 50)
     change = np.sort(blocks, axis=1)[:, -count:].mean(1)
-    flash = (blocks > limits.flash_level).mean(1) > limits.flash_area
+    flash = ((blocks > limits.flash_level).mean(1) > limits.flash_area) | odd[1:]
     noise = float(np.median(blocks))
     usable = change[~flash]
     if not len(usable):
@@ -127,20 +133,25 @@ def _beat(values: np.ndarray, usable: np.ndarray, limits: CadenceThresholds) -> 
 
 
 def _unexplained(
-    gray: Sequence[np.ndarray] | np.ndarray, matrices: np.ndarray, limits: CadenceThresholds
+    gray: Sequence[np.ndarray] | np.ndarray, matrices: np.ndarray, odd: np.ndarray, limits: CadenceThresholds
 ) -> np.ndarray:
-    """Mean unexplained difference per block and step, ``[T-1, blocks]``."""
+    """Mean unexplained difference per block and step, ``[T-1, blocks]``; odd frames are stepped over."""
     height, width = gray[0].shape
     smooth = [cv2.GaussianBlur(g.astype(np.float32), (0, 0), limits.blur) for g in gray]
-    plate, placed = _plate(smooth, matrices)
+    kept = np.flatnonzero(~odd)
+    plate, placed = background([smooth[t] for t in kept], matrices[kept])
     block = max(6, round(height / 12))
     rows, columns = height // block, width // block
     size = (width, height)
     result = []
-    before = smooth[0]
+    last = 0
     for t in range(1, len(smooth)):
-        picture = smooth[t]
-        step = compose(matrices[t], cv2.invertAffineTransform(matrices[t - 1]))
+        if odd[t]:
+            result.append(np.zeros(rows * columns))
+            continue
+        picture, before = smooth[t], smooth[last]
+        step = compose(matrices[t], cv2.invertAffineTransform(matrices[last]))
+        last = t
         error = np.abs(picture - before)
         if np.abs(apply(step, _rim(size)) - _rim(size)).max() > 0.02:
             error = np.minimum(error, _difference(picture, before, step))
@@ -153,7 +164,6 @@ def _unexplained(
         error[:rim], error[-rim:], error[:, :rim], error[:, -rim:] = 0, 0, 0, 0
         cells = error[: rows * block, : columns * block].reshape(rows, block, columns, block)
         result.append(cells.mean((1, 3)).ravel())
-        before = picture
     return np.array(result) if result else np.zeros((0, max(rows * columns, 1)))
 
 
@@ -168,7 +178,7 @@ def _difference(picture: np.ndarray, other: np.ndarray, motion: np.ndarray) -> n
     return cv2.absdiff(picture, moved)
 
 
-def _plate(
+def background(
     frames: list[np.ndarray], matrices: np.ndarray, samples: int = 13
 ) -> tuple[np.ndarray, np.ndarray]:
     """The background alone: the median of frames laid over each other by the camera's path.

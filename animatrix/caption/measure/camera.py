@@ -29,13 +29,14 @@ class CameraPath:
     counts.
 
     ``support`` [T-1]: share of the tracked picture that follows the camera's step; ``seen`` bool [T-1]: steps
-    measured, the others are bridged.
+    measured, the others are bridged; ``odd`` bool [T]: frames that interrupt the shot (see ``odd_frames``).
     """
 
     matrices: np.ndarray
     steps: np.ndarray
     support: np.ndarray
     seen: np.ndarray
+    odd: np.ndarray
     size: tuple[int, int]
 
     @property
@@ -88,40 +89,78 @@ def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThreshol
     height, width = gray[0].shape
     sigma = max(limits.sigma * width, limits.sigma_pixels)
     if len(gray) < 2:
+        none = np.empty(0)
         return CameraPath(
-            IDENTITY[None], np.empty((0, 2, 3)), np.empty(0), np.empty(0, bool), (width, height)
+            IDENTITY[None], np.empty((0, 2, 3)), none, none > 0, np.zeros(1, bool), (width, height)
         )
-    steps, scores = _chain(gray, sigma, limits)
-    seen = scores >= limits.lost_support
-    steps = _bridged(gray, steps, seen, sigma, limits)
-    steps = _tied(gray, steps, seen, sigma, limits)
+    odd = odd_frames(gray, limits)
+    kept = np.flatnonzero(~odd)
+    lengths = np.diff(kept)
+    links, scores = _chain([gray[t] for t in kept], lengths, sigma, limits)
+    steps = np.tile(IDENTITY, (len(gray) - 1, 1, 1))
+    support = np.zeros(len(gray) - 1)
+    for start, count, link, score in zip(kept[:-1], lengths, links, scores, strict=True):
+        steps[start : start + count] = _root(link, count)
+        support[start : start + count] = score
+    seen = support >= limits.lost_support
+    steps = _bridged(steps, seen)
+    steps = _tied(gray, steps, seen & ~odd[1:], sigma, limits)
     matrices = [IDENTITY]
     for step in steps:
         matrices.append(compose(step, matrices[-1]))
-    return CameraPath(np.stack(matrices), steps, scores, seen, (width, height))
+    return CameraPath(np.stack(matrices), steps, support, seen, odd, (width, height))
+
+
+def odd_frames(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThresholds = CAMERA) -> np.ndarray:
+    """Bool [T]: frames that interrupt the shot for up to ``bridge`` frames: flashes, inverted or inked
+    frames.
+
+    The picture changes at once everywhere and then returns: A B A. They say nothing of the camera or of the
+    drawings, and a tracker led across them loses its way. The first and the last frame are never odd.
+    """
+    small = np.stack([cv2.resize(g, (16, 9), interpolation=cv2.INTER_AREA) for g in gray]).astype(np.float32)
+    jump = np.abs(np.diff(small, axis=0)).mean((1, 2))
+    odd = np.zeros(len(small), bool)
+    least = max(limits.odd_levels, limits.odd_times * float(np.median(jump)) if len(jump) else 0.0)
+    t = 1
+    while t < len(small):
+        if jump[t - 1] > least:
+            for count in range(1, limits.bridge + 1):
+                if t + count >= len(small):
+                    break
+                if np.abs(small[t + count] - small[t - 1]).mean() < limits.odd_return * jump[t - 1]:
+                    odd[t : t + count] = True
+                    t += count
+                    break
+        t += 1
+    return odd
 
 
 def _chain(
-    gray: Sequence[np.ndarray] | np.ndarray,
+    gray: Sequence[np.ndarray],
+    lengths: np.ndarray,
     sigma: float,
     limits: CameraThresholds,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Motion ``[T-1,2,3]`` and support ``[T-1]`` from each frame to the next one."""
+    """Motion ``[n,2,3]`` and support ``[n]`` from each frame to the next, ``lengths`` frames of the shot
+    apart.
+    """
     height, width = gray[0].shape
     options: list[list[np.ndarray]] = []
     support: list[np.ndarray] = []
     previous = IDENTITY
-    for before, after in pairwise(gray):
+    for (before, after), length in zip(pairwise(gray), lengths, strict=True):
         tracks = track(before, after, corners(before, limits.corner_floor))
-        found = _distinct(candidates(tracks, [IDENTITY, previous], sigma), (width, height), 0.25 * sigma)
+        likely = _power(previous, length)
+        found = _distinct(candidates(tracks, [IDENTITY, likely], sigma), (width, height), 0.25 * sigma)
         if len(tracks) < limits.min_tracks or not found:
-            found, scores = [previous], np.zeros(1)
+            found, scores = [likely], np.zeros(1)
         else:
             scores = np.array([tracks.support(m, 1.5 * sigma) for m in found])
-            previous = found[int(scores.argmax())]
+            previous = _root(found[int(scores.argmax())], length)
         options.append(found)
         support.append(scores)
-    chosen = _smoothest(options, support, (width, height), limits)
+    chosen = _smoothest(options, support, lengths, (width, height), limits)
     motions = np.stack([found[k] for found, k in zip(options, chosen, strict=True)])
     return motions, np.array([s[k] for s, k in zip(support, chosen, strict=True)])
 
@@ -202,13 +241,18 @@ def _distinct(found: list[np.ndarray], size: tuple[int, int], apart: float) -> l
 def _smoothest(
     options: list[list[np.ndarray]],
     support: list[np.ndarray],
+    lengths: np.ndarray,
     size: tuple[int, int],
     limits: CameraThresholds,
 ) -> list[int]:
     """Index per step of the chain with the greatest support minus jumps."""
     points = _frame_points(size)
     scale = limits.jump_scale * size[0]
-    there = [np.stack([apply(m, points) for m in found]) for found in options]
+    # Displacement per frame, so that steps across an interruption compare with the others.
+    there = [
+        np.stack([apply(m, points) - points for m in found]) / length
+        for found, length in zip(options, lengths, strict=True)
+    ]
     score = support[0]
     back: list[np.ndarray] = []
     for t in range(1, len(options)):
@@ -222,38 +266,14 @@ def _smoothest(
     return chain[::-1]
 
 
-def _bridged(
-    gray: Sequence[np.ndarray] | np.ndarray,
-    steps: np.ndarray,
-    seen: np.ndarray,
-    sigma: float,
-    limits: CameraThresholds,
-) -> np.ndarray:
-    """Steps with each lost run replaced by the motion between the frames on its two sides, in equal parts."""
-    steps = steps.copy()
-    t = 0
-    while t < len(steps):
-        if seen[t]:
-            t += 1
-            continue
-        end = t
-        while end < len(steps) and not seen[end]:
-            end += 1
-        whole = None
-        if end < len(steps) and end - t <= limits.bridge:
-            # Steps t..end-1 are lost: frame t is good, frame end is the first good one after it.
-            tracks = track(gray[t], gray[end], corners(gray[t], limits.corner_floor))
-            near = steps[t - 1] if t else steps[end]
-            found = candidates(tracks, [_power(near, end - t), IDENTITY], 2 * sigma)
-            scores = [tracks.support(m, 3 * sigma) for m in found]
-            if scores and max(scores) >= limits.lost_support and len(tracks) >= limits.min_tracks:
-                whole = found[int(np.argmax(scores))]
-        if whole is not None:
-            steps[t:end] = _root(whole, end - t)
-        else:
-            steps[t:end] = steps[t - 1] if t else (steps[end] if end < len(steps) else IDENTITY)
-        t = end
-    return steps
+def _bridged(steps: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Steps with each one that was not seen set between its nearest seen neighbours."""
+    known = np.flatnonzero(seen)
+    if not len(known):
+        return np.tile(IDENTITY, (len(steps), 1, 1))
+    flat = steps.reshape(len(steps), 6)
+    index = np.arange(len(steps))
+    return np.stack([np.interp(index, known, flat[known, k]) for k in range(6)], 1).reshape(-1, 2, 3)
 
 
 def _power(motion: np.ndarray, count: int) -> np.ndarray:

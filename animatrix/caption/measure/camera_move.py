@@ -11,7 +11,8 @@ from animatrix.caption.measure.alignment import apply
 from animatrix.caption.measure.camera import CameraPath
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
-from animatrix.caption.measure.thresholds import CAMERA_MOVE, CameraMoveThresholds
+from animatrix.caption.measure.subject import screen_share
+from animatrix.caption.measure.thresholds import CAMERA_MOVE, FOLLOW, CameraMoveThresholds
 
 # component -> (value when it rises, value when it falls, what the evidence calls it and its factor)
 VALUES: dict[str, tuple[str, str]] = {
@@ -142,9 +143,21 @@ def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[
         evidence = {**_amount(leg, path.size), **shared}
         found.append(Finding(leg.value, _confidence(abs(leg.amount), limits, shot), span, evidence))
     if found:
-        return found
+        return found + _follow(shot, found, limits)
     sure = _confidence(2 * limits.least_move - extent, limits, shot)
     return [Finding("fix", sure, None, {"largest_drift_percent_of_width": round(100 * extent, 2), **shared})]
+
+
+def _follow(shot: Shot, found: list[Finding], limits: CameraMoveThresholds) -> list[Finding]:
+    """``follow``, beside the pan or tilt it is made with, when the subject keeps its place on the screen."""
+    first = moves(shot, limits)[0]
+    if first.component not in ("x", "y") or abs(first.amount) < FOLLOW.least_travel:
+        return []
+    share = screen_share(shot, first.first, first.last)
+    if share is None or abs(share) > FOLLOW.most_share:
+        return []
+    sure = found[0].confidence * float(np.clip(1.0 - abs(share) / (2 * FOLLOW.most_share), 0.5, 1.0))
+    return [Finding("follow", sure, found[0].span, {"subject_moves_per_plate": round(share, 3)})]
 
 
 def _amount(leg: Leg, size: tuple[int, int]) -> dict[str, float]:

@@ -33,11 +33,16 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
     if not drawings.new.any():
         worst = float(np.percentile(drawings.change[~drawings.flash], 95)) / drawings.threshold
         numbers["change_over_threshold"] = round(worst, 3)
-        return [Finding("still", float(np.clip(1.25 - 0.6 * worst, 0.0, 0.97)), None, numbers)]
+        hidden = float(np.clip(1.1 - 2.5 * drawings.noise, 0.4, 1.0))  # what small motion the noise may cover
+        return [Finding("still", hidden * float(np.clip(1.25 - 0.9 * worst, 0.0, 0.97)), None, numbers)]
     starts, countable = drawing_starts(drawings.new, shot.pts, shot.fps, shot.vfr)
     runs = np.diff(np.append(starts, shot.span(0, len(shot.gray) - 1)[1] + 1))
-    runs = runs[runs > 0]
     numbers["runs_at_24fps"] = runs.tolist() if len(runs) <= 64 else [*runs[:64].tolist(), "..."]
+    # A drawing behind a flash is seen for a part of its run only.
+    whole = np.add.reduceat(drawings.flash_frames, np.flatnonzero(np.append(True, drawings.new))) == 0
+    runs = runs[whole & (runs > 0)]
+    if not len(runs):
+        return Abstention("no drawing is seen for the whole of its run", numbers)
     if not countable and np.median(runs) < 4:
         return Abstention(f"a container of {shot.fps:g} fps cannot show a count of 24 fps drawings", numbers)
     return _name(runs, drawings, numbers, limits)

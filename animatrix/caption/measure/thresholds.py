@@ -20,9 +20,14 @@ class CameraThresholds:
     jump_scale: float = 0.01
     """Change of motion from which the full cost applies: cameras accelerate by less within a frame."""
     lost_support: float = 0.2
-    """A step explained by less of the picture is bridged from its neighbours (flashes, inverted frames)."""
+    """A step that explains less of the picture is set between its neighbours (a new drawing fills the frame)."""
     bridge: int = 4
-    """Frames a bridge may span: impact frames last 1 to 3."""
+    """Most frames an interruption lasts: impact frames last 1 to 3."""
+    odd_levels: float = 8.0
+    odd_times: float = 5.0
+    odd_return: float = 0.45
+    """An interruption changes a 16x9 thumbnail by so many gray levels and times the median step, and the
+    frame after it is nearer to the frame before it than that share of the change."""
     link: int = 8
     """Frames over which steps are tied to one measurement: eight times the signal at the same error."""
     link_reach: float = 0.08
@@ -110,3 +115,19 @@ class CadenceTagThresholds:
 
 
 DRAWING_CADENCE = CadenceTagThresholds()
+
+
+@dataclass(frozen=True)
+class FollowThresholds:
+    levels: float = 10.0
+    """Gray levels, beside 1.5 times the local slope, by which a subject differs from the plate."""
+    least_area: float = 0.01
+    most_area: float = 0.6
+    """Shares of the frame a subject may fill; more is a plate that could not be told from it."""
+    least_travel: float = 0.25
+    """Shares of the width the camera must travel: at 0.2 a large figure on the plate was once mistaken."""
+    most_share: float = 0.3
+    """Most that a followed subject moves on the screen per unit of plate motion (1 when it stands on it)."""
+
+
+FOLLOW = FollowThresholds()

@@ -100,7 +100,7 @@ def stream_frames(
         stream = container.streams.video[0]
         rate = _rate(stream)
         declared = _declared_seconds(stream, None)
-        count, start, seconds, shape = 0, None, 0.0, None
+        count, start, ends, shape = 0, None, 0.0, None
         frames = container.decode(stream)
         while max_frames is None or count < max_frames:
             try:
@@ -110,7 +110,7 @@ def stream_frames(
             if frame is None:
                 if count == 0:
                     raise not_a_video(path, "not one frame can be decoded")
-                if declared is not None and seconds + 1 / rate < 0.9 * declared - 0.5:
+                if declared is not None and declared - ends > max(0.05 * declared, 2.5 / rate):
                     raise _broken(path, count, f"its header promises {declared:.1f} seconds")
                 return
             if time.monotonic() > deadline:
@@ -127,6 +127,8 @@ def stream_frames(
                 seconds = frame.time - start
             else:
                 seconds = count / rate
+            lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+            ends = seconds + max(lasts, 1 / rate)
             count += 1
             yield seconds, _picture(frame, max_side, gray)
 

@@ -96,7 +96,7 @@ def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThreshol
     odd = odd_frames(gray, limits)
     kept = np.flatnonzero(~odd)
     lengths = np.diff(kept)
-    links, scores = _chain([gray[t] for t in kept], lengths, sigma, limits)
+    links, scores = _chain([gray[int(t)] for t in kept], lengths, sigma, limits)
     steps = np.tile(IDENTITY, (len(gray) - 1, 1, 1))
     support = np.zeros(len(gray) - 1)
     for start, count, link, score in zip(kept[:-1], lengths, links, scores, strict=True):

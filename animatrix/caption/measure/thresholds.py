@@ -20,7 +20,7 @@ class CameraThresholds:
     jump_scale: float = 0.01
     """Change of motion from which the full cost applies: cameras accelerate by less within a frame."""
     lost_support: float = 0.2
-    """A step that explains less of the picture is set between its neighbours (a new drawing fills the frame)."""
+    """A step that explains less of the picture is set between its neighbours (a new drawing fills it)."""
     bridge: int = 4
     """Most frames an interruption lasts: impact frames last 1 to 3."""
     odd_levels: float = 8.0

@@ -32,8 +32,18 @@ def main() -> None:
     for i in range(args.clips):
         corpus.still(i)
     stills = args.clips / (time.process_time() - begun)
-    print(json.dumps({"size": args.size, "clips": args.clips, "frames": frames, "frames_per_cpu_second": round(frames / cpu, 1),
-                      "frames_per_wall_second": round(frames / wall, 1), "stills_per_cpu_second": round(stills, 1)}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "size": args.size,
+                "clips": args.clips,
+                "frames": frames,
+                "frames_per_cpu_second": round(frames / cpu, 1),
+                "frames_per_wall_second": round(frames / wall, 1),
+                "stills_per_cpu_second": round(stills, 1),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,7 +18,7 @@ TAU = 2 * np.pi
 
 @dataclass(frozen=True)
 class Beat:
-    """Timing of a performance. Times in seconds; ``hit`` is the landing, shock or turn the shot is built round."""
+    """Timing of a performance. Times in seconds; ``hit`` is the landing, shock or turn of the shot."""
 
     length: float
     hit: float
@@ -43,7 +44,7 @@ def _keys(t: float, rows: list[tuple[float, Pose]]) -> Pose:
     """Slow-in/slow-out in-betweens through timed keys."""
     if t <= rows[0][0]:
         return rows[0][1]
-    for (ta, a), (tb, b) in zip(rows, rows[1:], strict=False):
+    for (ta, a), (tb, b) in pairwise(rows):
         if t < tb:
             return between(a, b, smooth((t - ta) / max(tb - ta, 1e-6)))
     return rows[-1][1]
@@ -76,8 +77,13 @@ def flap(t: float, seed: int) -> float:
 def speak(t: float, b: Beat) -> Pose:
     p = _life(Pose(smile=0.5, arm_f=0.35, elbow_f=1.0), t, b)
     w = TAU * (t * 1.25 * b.tempo + b.phase)
-    return p.but(mouth=flap(t, b.seed), head=p.head + 0.05 * np.sin(w), nod=0.6 * np.sin(w + 1), elbow_f=1.0 + 0.28 * np.sin(w),
-                 arm_f=0.35 + 0.10 * np.sin(w + 0.5))  # fmt: skip
+    return p.but(
+        mouth=flap(t, b.seed),
+        head=p.head + 0.05 * np.sin(w),
+        nod=0.6 * np.sin(w + 1),
+        elbow_f=1.0 + 0.28 * np.sin(w),
+        arm_f=0.35 + 0.10 * np.sin(w + 0.5),
+    )
 
 
 def gesture(t: float, b: Beat) -> Pose:
@@ -107,8 +113,21 @@ def react(t: float, b: Beat) -> Pose:
         stretch=0.95,
         brow=-0.5,
     )
-    up = Pose(eye=1.15, mouth=1.0, smile=0.0, brow=1.5, lean=-0.22, head=-0.1, arm_n=-1.15, elbow_n=-0.9, arm_f=1.1, elbow_f=1.0,
-              shrug=2.0, lift=0.22, stretch=1.07)  # fmt: skip
+    up = Pose(
+        eye=1.15,
+        mouth=1.0,
+        smile=0.0,
+        brow=1.5,
+        lean=-0.22,
+        head=-0.1,
+        arm_n=-1.15,
+        elbow_n=-0.9,
+        arm_f=1.1,
+        elbow_f=1.0,
+        shrug=2.0,
+        lift=0.22,
+        stretch=1.07,
+    )
     rest = Pose(
         eye=1.12,
         mouth=0.7,
@@ -133,9 +152,15 @@ def turn(t: float, b: Beat) -> Pose:
     a = smooth((t - b.hit + 0.30) / 0.55)
     late = smooth((t - b.hit + 0.18) / 0.6)
     p = _life(Pose(), t, b)
-    return p.but(yaw=0.8 - 1.6 * a, front=0.75 + 0.2 * np.sin(np.pi * late), eye=1.0 - 0.95 * np.sin(np.pi * a) ** 4,
-                 nod=1.2 * np.sin(np.pi * a), lean=p.lean - 0.05 * np.sin(np.pi * late), arm_n=p.arm_n - 0.25 * np.sin(np.pi * late),
-                 arm_f=p.arm_f + 0.25 * np.sin(np.pi * late))  # fmt: skip
+    return p.but(
+        yaw=0.8 - 1.6 * a,
+        front=0.75 + 0.2 * np.sin(np.pi * late),
+        eye=1.0 - 0.95 * np.sin(np.pi * a) ** 4,
+        nod=1.2 * np.sin(np.pi * a),
+        lean=p.lean - 0.05 * np.sin(np.pi * late),
+        arm_n=p.arm_n - 0.25 * np.sin(np.pi * late),
+        arm_f=p.arm_f + 0.25 * np.sin(np.pi * late),
+    )
 
 
 def _stride(w: float, swing: float, knee: float) -> tuple[float, float]:
@@ -151,10 +176,23 @@ def walk(t: float, b: Beat) -> Pose:
     hn, kn = _stride(w, 0.44, 0.80)
     hf, kf = _stride(w + np.pi, 0.44, 0.80)
     return Pose(
-        x=3.5 * t * b.tempo / WALK_PERIOD, yaw=0.75, front=0.30, lean=0.05, hip_n=hn, knee_n=kn, hip_f=hf, knee_f=kf,
-        arm_n=-0.50 * np.sin(w), elbow_n=0.22 + 0.14 * np.sin(w + np.pi), arm_f=0.50 * np.sin(w), elbow_f=0.22 + 0.14 * np.sin(w),
-        head=0.02 * np.sin(2 * w), toe_n=-0.35 * max(0.0, np.sin(w)) ** 2, toe_f=-0.35 * max(0.0, -np.sin(w)) ** 2, smile=0.5,
-    )  # fmt: skip
+        x=3.5 * t * b.tempo / WALK_PERIOD,
+        yaw=0.75,
+        front=0.30,
+        lean=0.05,
+        hip_n=hn,
+        knee_n=kn,
+        hip_f=hf,
+        knee_f=kf,
+        arm_n=-0.50 * np.sin(w),
+        elbow_n=0.22 + 0.14 * np.sin(w + np.pi),
+        arm_f=0.50 * np.sin(w),
+        elbow_f=0.22 + 0.14 * np.sin(w),
+        head=0.02 * np.sin(2 * w),
+        toe_n=-0.35 * max(0.0, np.sin(w)) ** 2,
+        toe_f=-0.35 * max(0.0, -np.sin(w)) ** 2,
+        smile=0.5,
+    )
 
 
 def run(t: float, b: Beat) -> Pose:
@@ -162,10 +200,24 @@ def run(t: float, b: Beat) -> Pose:
     hn, kn = _stride(w, 0.92, 1.75)
     hf, kf = _stride(w + np.pi, 0.92, 1.75)
     return Pose(
-        x=5.2 * t * b.tempo / RUN_PERIOD, yaw=0.80, front=0.20, lean=0.30, head=-0.16, hip_n=hn + 0.14, knee_n=kn, hip_f=hf + 0.14,
-        knee_f=kf, arm_n=-0.95 * np.sin(w), elbow_n=1.55 - 0.25 * np.sin(w), arm_f=0.95 * np.sin(w), elbow_f=1.55 + 0.25 * np.sin(w),
-        lift=0.24 * np.sin(w + 0.25) ** 2, mouth=0.6, smile=0.6, brow=0.4,
-    )  # fmt: skip
+        x=5.2 * t * b.tempo / RUN_PERIOD,
+        yaw=0.80,
+        front=0.20,
+        lean=0.30,
+        head=-0.16,
+        hip_n=hn + 0.14,
+        knee_n=kn,
+        hip_f=hf + 0.14,
+        knee_f=kf,
+        arm_n=-0.95 * np.sin(w),
+        elbow_n=1.55 - 0.25 * np.sin(w),
+        arm_f=0.95 * np.sin(w),
+        elbow_f=1.55 + 0.25 * np.sin(w),
+        lift=0.24 * np.sin(w + 0.25) ** 2,
+        mouth=0.6,
+        smile=0.6,
+        brow=0.4,
+    )
 
 
 def dash(t: float, b: Beat) -> Pose:
@@ -174,11 +226,40 @@ def dash(t: float, b: Beat) -> Pose:
     w = TAU * (max(0.0, t - start) * b.tempo / (12 / 24) + b.phase)
     hn, kn = _stride(w, 1.0, 1.6)
     hf, kf = _stride(w + np.pi, 1.0, 1.6)
-    burst = Pose(yaw=0.85, front=0.15, lean=0.72, head=-0.50, hip_n=hn + 0.35, knee_n=kn + 0.25, hip_f=hf + 0.35, knee_f=kf + 0.25,
-                 arm_n=-1.55 + 0.1 * np.sin(2 * w), elbow_n=0.1, arm_f=-1.35 - 0.1 * np.sin(2 * w), elbow_f=0.1, brow=-1.0, smile=0.0,
-                 lift=0.10 * np.sin(w) ** 2)  # fmt: skip
-    crouch = Pose(yaw=0.8, front=0.25, lean=0.42, head=-0.3, hip_n=0.95, knee_n=1.55, hip_f=-0.25, knee_f=0.75, arm_n=-0.6, elbow_n=0.6,
-                  arm_f=0.7, elbow_f=0.9, brow=-1.0, smile=0.0, stretch=0.96)  # fmt: skip
+    burst = Pose(
+        yaw=0.85,
+        front=0.15,
+        lean=0.72,
+        head=-0.50,
+        hip_n=hn + 0.35,
+        knee_n=kn + 0.25,
+        hip_f=hf + 0.35,
+        knee_f=kf + 0.25,
+        arm_n=-1.55 + 0.1 * np.sin(2 * w),
+        elbow_n=0.1,
+        arm_f=-1.35 - 0.1 * np.sin(2 * w),
+        elbow_f=0.1,
+        brow=-1.0,
+        smile=0.0,
+        lift=0.10 * np.sin(w) ** 2,
+    )
+    crouch = Pose(
+        yaw=0.8,
+        front=0.25,
+        lean=0.42,
+        head=-0.3,
+        hip_n=0.95,
+        knee_n=1.55,
+        hip_f=-0.25,
+        knee_f=0.75,
+        arm_n=-0.6,
+        elbow_n=0.6,
+        arm_f=0.7,
+        elbow_f=0.9,
+        brow=-1.0,
+        smile=0.0,
+        stretch=0.96,
+    )
     a = smooth((t - start + 0.06) / 0.12)
     stand = Pose(yaw=0.75, front=0.35, brow=-0.6, smile=0.1)
     p = between(between(stand, crouch, smooth(t / max(start - 0.12, 0.1))), burst, a)
@@ -191,14 +272,71 @@ def jump(t: float, b: Beat) -> Pose:
     air = 0.54
     off = h - air
     stand = Pose(yaw=0.7, front=0.45)
-    squat = Pose(yaw=0.7, front=0.40, lean=0.50, head=-0.25, hip_n=0.95, knee_n=1.65, hip_f=1.0, knee_f=1.65, arm_n=-1.0, elbow_n=0.2,
-                 arm_f=-0.8, elbow_f=0.2, stretch=0.95, brow=-0.5)  # fmt: skip
-    launch = Pose(yaw=0.7, front=0.35, lean=0.06, hip_n=-0.25, knee_n=0.1, hip_f=-0.1, knee_f=0.15, toe_n=0.8, toe_f=0.8, arm_n=2.4,
-                  elbow_n=0.3, arm_f=2.6, elbow_f=0.2, stretch=1.08, mouth=0.8, smile=0.8)  # fmt: skip
-    top = Pose(yaw=0.7, front=0.40, lean=0.10, hip_n=0.75, knee_n=1.5, hip_f=-0.35, knee_f=0.9, arm_n=1.5, elbow_n=0.5, arm_f=-1.2,
-               elbow_f=0.4, mouth=0.9, smile=1.0)  # fmt: skip
-    reach = Pose(yaw=0.7, front=0.40, lean=0.12, hip_n=0.35, knee_n=0.25, hip_f=0.05, knee_f=0.2, toe_n=0.3, toe_f=0.3, arm_n=-1.6,
-                 elbow_n=0.3, arm_f=1.6, elbow_f=0.3, stretch=1.04)  # fmt: skip
+    squat = Pose(
+        yaw=0.7,
+        front=0.40,
+        lean=0.50,
+        head=-0.25,
+        hip_n=0.95,
+        knee_n=1.65,
+        hip_f=1.0,
+        knee_f=1.65,
+        arm_n=-1.0,
+        elbow_n=0.2,
+        arm_f=-0.8,
+        elbow_f=0.2,
+        stretch=0.95,
+        brow=-0.5,
+    )
+    launch = Pose(
+        yaw=0.7,
+        front=0.35,
+        lean=0.06,
+        hip_n=-0.25,
+        knee_n=0.1,
+        hip_f=-0.1,
+        knee_f=0.15,
+        toe_n=0.8,
+        toe_f=0.8,
+        arm_n=2.4,
+        elbow_n=0.3,
+        arm_f=2.6,
+        elbow_f=0.2,
+        stretch=1.08,
+        mouth=0.8,
+        smile=0.8,
+    )
+    top = Pose(
+        yaw=0.7,
+        front=0.40,
+        lean=0.10,
+        hip_n=0.75,
+        knee_n=1.5,
+        hip_f=-0.35,
+        knee_f=0.9,
+        arm_n=1.5,
+        elbow_n=0.5,
+        arm_f=-1.2,
+        elbow_f=0.4,
+        mouth=0.9,
+        smile=1.0,
+    )
+    reach = Pose(
+        yaw=0.7,
+        front=0.40,
+        lean=0.12,
+        hip_n=0.35,
+        knee_n=0.25,
+        hip_f=0.05,
+        knee_f=0.2,
+        toe_n=0.3,
+        toe_f=0.3,
+        arm_n=-1.6,
+        elbow_n=0.3,
+        arm_f=1.6,
+        elbow_f=0.3,
+        stretch=1.04,
+    )
     land = squat.but(
         stretch=0.90,
         lean=0.55,
@@ -210,8 +348,19 @@ def jump(t: float, b: Beat) -> Pose:
         knee_f=1.85,
         eye=0.2,
     )
-    p = _keys(t, [(off - 0.42, stand), (off - 0.12, squat), (off + 0.02, launch), (off + air * 0.5, top), (h - 0.06, reach),
-                  (h + 0.04, land), (h + 0.16, land.but(stretch=0.97, eye=1.0)), (h + 0.48, stand.but(smile=0.9))])  # fmt: skip
+    p = _keys(
+        t,
+        [
+            (off - 0.42, stand),
+            (off - 0.12, squat),
+            (off + 0.02, launch),
+            (off + air * 0.5, top),
+            (h - 0.06, reach),
+            (h + 0.04, land),
+            (h + 0.16, land.but(stretch=0.97, eye=1.0)),
+            (h + 0.48, stand.but(smile=0.9)),
+        ],
+    )
     u = (t - off) / air
     lift = 2.0 * 4 * u * (1 - u) * 0.5 * 1.15 if 0 < u < 1 else 0.0
     return _life(p, t, b).but(lift=lift, x=2.4 * min(1.0, max(0.0, u)))
@@ -230,53 +379,3 @@ ACTIONS: dict[str, Callable[[float, Beat], Pose]] = {
 }
 TRAVELS = frozenset({"walk", "run", "dash"})
 TIMED = frozenset({"react", "turn", "jump", "dash"})
-
-
-@dataclass(frozen=True)
-class Performance:
-    """One character's acting: the base action, and whether it talks on top of it."""
-
-    action: str
-    beat: Beat
-    talks: bool = False
-    waves: bool = False
-
-    def pose(self, t: float) -> Pose:
-        """Pose at ``t`` seconds; ``x`` is the distance travelled in heads."""
-        p = ACTIONS[self.action](t, self.beat)
-        if self.talks and self.action != "speak":
-            p = p.but(mouth=flap(t, self.beat.seed))
-        if self.waves and self.action != "gesture":
-            g = gesture(t, self.beat)
-            p = p.but(arm_n=g.arm_n, elbow_n=g.elbow_n, shrug=0.5, smile=1.0)
-        since = t - self.beat.blink
-        if 0 <= since < 0.17 and p.eye > 0.5:
-            p = p.but(eye=0.1 if 0.03 < since < 0.13 else 0.5)
-        return p
-
-    def locks(self, t: float, air_speed: float = 0.0) -> Callable[[int], np.ndarray]:
-        """Drag of hair, scarf and cloth at ``t``: level 1 (root) .. 4 (tip) -> offset ``[2]`` in heads.
-
-        Deeper levels answer later (overlapping action). ``air_speed`` adds heads per second of head wind.
-        """
-        cache: dict[int, np.ndarray] = {}
-
-        def at(level: int) -> np.ndarray:
-            if level not in cache:
-                s = t - 0.05 * level
-                a, c = self.pose(s - 0.05), self.pose(s)
-                va = np.array([c.x - a.x + 1.6 * (c.lean - a.lean) + 0.5 * (c.head - a.head) + 0.4 * (c.yaw - a.yaw),
-                               -(c.lift - a.lift) * 1.3]) / 0.05  # fmt: skip
-                va[0] += air_speed
-                drag = -0.115 * va
-                size = float(np.hypot(*drag))
-                drag = drag * (np.tanh(size) / size) if size > 1e-6 else drag
-                b = self.beat
-                sway = b.wind * (0.45 + 0.55 * np.sin(TAU * (s * 1.15 + b.phase) - 0.55 * level))
-                flutter = 0.10 * size / (1 + size) * np.sin(TAU * 3.1 * s - 1.1 * level)
-                cache[level] = drag * np.sqrt(level) * 0.75 + np.array(
-                    [sway, -abs(sway) * 0.25 + flutter]
-                ) * np.sqrt(level)
-            return cache[level]
-
-        return at

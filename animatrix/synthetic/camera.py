@@ -81,7 +81,7 @@ def film(
     tick = 24.0 / fps
     for name, first, last in moves:
         dx, dy, dz = MOVES[name]
-        p = _progress(first, last, frames) * (last - first) * tick
+        p: np.ndarray = _progress(first, last, frames) * (last - first) * tick
         travel, zoom = SPEEDS[speed]
         if name == "follow":
             dx, travel = facing, FOLLOW_SPEEDS[speed]

@@ -11,8 +11,12 @@ import typer
 
 from animatrix.errors import AniMatrixError, Code
 
-synth_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None,
-                        help="Draw synthetic cel animation with exact ground truth.")  # fmt: skip
+synth_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Draw synthetic cel animation with exact ground truth.",
+)
 
 Size = Annotated[str, typer.Option("--size", help="Width x height in pixels.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,8 @@ from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.effects import IMPACTS
-from animatrix.synthetic.scene import Scene
+from animatrix.synthetic.narrative import narrate
+from animatrix.synthetic.scene import Scene, complete
 from animatrix.synthetic.studio import Shot
 from animatrix.synthetic.truth import Truth
 
@@ -80,6 +80,7 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         action = _pick(rng, ("idle", "speak", "gesture", "react", "turn", "jump", "walk"))
     else:
         action = _pick(rng, _ACTIONS)
+    scales: tuple[str, ...]
     if action in TRAVELS:
         scales = ("full", "full", "medium_long", "medium") if move == "follow" else ("full", "full", "long")
     elif action == "jump":
@@ -111,7 +112,7 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
         tags["move_speed"] = _pick(rng, ("slow_move", "medium_move", "medium_move", "quick"))
         if move.startswith(("pan", "tilt")) and rng.random() < 0.12:
             tags["layer_parallax"] = _pick(rng, ("contact_multi", "multiplane"))
-    last = int(round(frames * 24 / fps)) - 1
+    last = round(frames * 24 / fps) - 1
     if last >= 8 and rng.random() < 0.36:
         span = int(rng.integers(1, 4))
         lo, hi = max(2, int(0.3 * last)), max(3, int(0.8 * last) - span)
@@ -141,13 +142,18 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
     return tags
 
 
+def told(scene: Scene, directive: Directive, rng: np.random.Generator) -> Directive:
+    """The directive with a sentence about the scene."""
+    return directive.model_copy(update={"narrative": narrate(scene, directive, rng)})
+
+
 class Corpus:
     """Infinite corpus: ``corpus[i]`` for any i from 0.
 
     Args:
         seed: corpus seed, 0 or more.
-        split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs, with
-            seeds of their own.
+        split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs,
+            with seeds of their own.
         size: (width, height) in pixels.
         frames, fps: length and rate of every shot.
     """
@@ -187,28 +193,7 @@ class Corpus:
 
     def still(self, i: int) -> Still:
         """One frame of item i at a fraction of its cost; the frame is chosen by the item's own stream."""
-        from animatrix.synthetic.scene import complete
-
         shot, rng = self._shot(int(i))
         directive = told(shot.scene, complete(shot.directive, shot.scene), rng)
         free = [t for t in range(self.frames) if not any(a <= t <= b for _, a, b in shot.scene.impacts)]
         return Still(directive, shot.still(free[int(rng.integers(len(free)))]), shot.scene)
-
-
-def told(scene: Scene, directive: Directive, rng: np.random.Generator) -> Directive:
-    """The directive with a sentence about the scene."""
-    try:
-        narrate = importlib.import_module("animatrix.synthetic.narrative").narrate
-    except ModuleNotFoundError:  # sentences live in their own module
-        verb = {
-            "idle": "stands",
-            "speak": "talks",
-            "gesture": "waves",
-            "react": "is startled",
-            "turn": "turns round",
-        }
-        what = verb.get(scene.action, scene.action + "s").replace("dashs", "dashes")
-        text = f"A {scene.noun} with {scene.hair_color} hair in a {scene.outfit_color} {scene.outfit} {what}, {scene.place}, {scene.hour}."
-    else:
-        text = narrate(scene, directive, rng)
-    return directive.model_copy(update={"narrative": text})

@@ -11,7 +11,7 @@ from animatrix.synthetic.palette import CLOTH, EYES, HAIR, SKIN
 
 @dataclass(frozen=True)
 class Outfit:
-    """Pattern of an outfit. ``bottom`` is skirt, shorts, trousers or gown; sleeves 0 none .. 1 to the wrist."""
+    """Pattern of an outfit. ``bottom``: skirt, coat, shorts, trousers or gown; sleeve 1 ends at the wrist."""
 
     bottom: str
     sleeve: float
@@ -27,17 +27,61 @@ class Outfit:
 
 OUTFITS: dict[str, Outfit] = {
     "sailor uniform": Outfit("skirt", 0.45, "sailor", 0.95, 1.0, 0.55, ("white",), "navy", "navy", "black"),
-    "hoodie": Outfit("shorts", 1.0, "hood", 0.2, 1.22, 0.25, ("red", "yellow", "teal", "grey", "orange"), "black",
-                     "white", "white"),
-    "jacket": Outfit("trousers", 1.0, "open", 0.15, 1.08, 0.0, ("navy", "red", "green", "teal", "black"), "grey",
-                     "white", "black"),
-    "dress": Outfit("gown", 0.25, "plain", 1.25, 0.95, 0.0, ("white", "light blue", "pink", "yellow", "red"), None,
-                    "white", "red"),
-    "school uniform": Outfit("trousers", 1.0, "buttons", 0.1, 1.06, 0.0, ("black", "navy"), None, "yellow", "black"),
-    "t-shirt": Outfit("shorts", 0.4, "plain", 0.1, 1.04, 0.3, ("white", "light blue", "green", "orange", "pink"),
-                      "navy", "white", "red"),
-    "raincoat": Outfit("coat", 1.0, "hood", 1.05, 1.25, 0.0, ("yellow", "light blue", "red"), None, "white", "green"),
-}  # fmt: skip
+    "hoodie": Outfit(
+        "shorts",
+        1.0,
+        "hood",
+        0.2,
+        1.22,
+        0.25,
+        ("red", "yellow", "teal", "grey", "orange"),
+        "black",
+        "white",
+        "white",
+    ),
+    "jacket": Outfit(
+        "trousers",
+        1.0,
+        "open",
+        0.15,
+        1.08,
+        0.0,
+        ("navy", "red", "green", "teal", "black"),
+        "grey",
+        "white",
+        "black",
+    ),
+    "dress": Outfit(
+        "gown",
+        0.25,
+        "plain",
+        1.25,
+        0.95,
+        0.0,
+        ("white", "light blue", "pink", "yellow", "red"),
+        None,
+        "white",
+        "red",
+    ),
+    "school uniform": Outfit(
+        "trousers", 1.0, "buttons", 0.1, 1.06, 0.0, ("black", "navy"), None, "yellow", "black"
+    ),
+    "t-shirt": Outfit(
+        "shorts",
+        0.4,
+        "plain",
+        0.1,
+        1.04,
+        0.3,
+        ("white", "light blue", "green", "orange", "pink"),
+        "navy",
+        "white",
+        "red",
+    ),
+    "raincoat": Outfit(
+        "coat", 1.0, "hood", 1.05, 1.25, 0.0, ("yellow", "light blue", "red"), None, "white", "green"
+    ),
+}
 
 HAIR_STYLES = ("short", "bob", "long", "ponytail", "twin_tails", "spiky")
 ACCESSORIES = ("none", "scarf", "ribbon", "bag")
@@ -55,20 +99,42 @@ class Person:
 
 
 PEOPLE: dict[str, Person] = {
-    "girl": Person(4.7, 0.94, ("bob", "long", "ponytail", "twin_tails", "short"),
-                   ("sailor uniform", "hoodie", "dress", "t-shirt", "raincoat"), True),
-    "boy": Person(4.7, 1.0, ("short", "spiky"), ("hoodie", "school uniform", "t-shirt", "jacket", "raincoat"), False),
+    "girl": Person(
+        4.7,
+        0.94,
+        ("bob", "long", "ponytail", "twin_tails", "short"),
+        ("sailor uniform", "hoodie", "dress", "t-shirt", "raincoat"),
+        True,
+    ),
+    "boy": Person(
+        4.7, 1.0, ("short", "spiky"), ("hoodie", "school uniform", "t-shirt", "jacket", "raincoat"), False
+    ),
     "young woman": Person(5.5, 0.96, ("bob", "long", "ponytail"), ("jacket", "dress", "hoodie"), True),
     "young man": Person(5.6, 1.04, ("short", "spiky"), ("jacket", "hoodie", "school uniform"), False),
-}  # fmt: skip
+}
 
 # Combinations never shown in training: hair style with outfit, and hair colour with hair style.
-HELD_OUT_LOOKS = frozenset({
-    ("twin_tails", "hoodie"), ("long", "sailor uniform"), ("bob", "dress"), ("ponytail", "jacket"),
-    ("spiky", "school uniform"), ("short", "t-shirt"), ("short", "raincoat"),
-})  # fmt: skip
-HELD_OUT_HAIR = frozenset({("pink", "twin_tails"), ("blue", "long"), ("green", "bob"), ("silver", "ponytail"),
-                           ("orange", "spiky"), ("red", "short")})  # fmt: skip
+HELD_OUT_LOOKS = frozenset(
+    {
+        ("twin_tails", "hoodie"),
+        ("long", "sailor uniform"),
+        ("bob", "dress"),
+        ("ponytail", "jacket"),
+        ("spiky", "school uniform"),
+        ("short", "t-shirt"),
+        ("short", "raincoat"),
+    }
+)
+HELD_OUT_HAIR = frozenset(
+    {
+        ("pink", "twin_tails"),
+        ("blue", "long"),
+        ("green", "bob"),
+        ("silver", "ponytail"),
+        ("orange", "spiky"),
+        ("red", "short"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -109,8 +175,10 @@ def cast_design(rng: np.random.Generator, cast: str = "any") -> Design:
         outfit_color = _pick(rng, OUTFITS[outfit].colours)
         accessory = _pick(rng, ACCESSORIES if person.lashes else ("none", "scarf", "bag"))
         hair_color = _pick(rng, tuple(HAIR))
-        accessory_color = _pick(rng, [c for c in ("red", "yellow", "teal", "purple", "orange")
-                                      if c not in (outfit_color, hair_color)])  # fmt: skip
+        accessory_color = _pick(
+            rng,
+            [c for c in ("red", "yellow", "teal", "purple", "orange") if c not in (outfit_color, hair_color)],
+        )
         design = Design(
             noun=noun,
             hair_style=hair_style,

@@ -117,7 +117,7 @@ IMPACTS: dict[str, Callable] = {
 
 
 def impact(kind: str, frame: np.ndarray, alpha: np.ndarray, centre, rng: np.random.Generator) -> np.ndarray:
-    """Turn ``frame`` ``uint8 [H,W,3]`` into the impact frame ``kind``. ``alpha`` float ``[H,W]`` is the figure."""
+    """Turn ``frame`` ``uint8 [H,W,3]`` into an impact frame; ``alpha`` 0..1 ``[H,W]`` is the figure."""
     return np.clip(np.rint(IMPACTS[kind](frame, alpha, centre, rng)), 0, 255).astype(np.uint8)
 
 
@@ -134,7 +134,7 @@ def focus_lines(frame: np.ndarray, centre, box: Paintbox, rng: np.random.Generat
 
 
 def speed_lines(size: tuple[int, int], box: Paintbox, run: float, facing: int, seed: int) -> np.ndarray:
-    """Ground of parallel streaks that stream against ``facing``; ``run`` is how far they have run, in frame widths."""
+    """Ground of parallel streaks that stream against ``facing``; ``run``: how far, in frame widths."""
     w, h = size
     rng = np.random.default_rng([seed, 77])
     top, middle, low = box.sky()
@@ -149,8 +149,13 @@ def speed_lines(size: tuple[int, int], box: Paintbox, run: float, facing: int, s
         )
         paint = mix(top, (255, 255, 255), 0.85) if rng.random() < 0.6 else mix(top, (30, 20, 60), 0.25)
         x = (rng.random() * 2.2 * w - facing * run * w * (0.8 + 0.5 * rng.random())) % (2.2 * w) - 1.1 * w
-        cv2.fillPoly(out, [_fixed([(x, yy), (x + length / 2, yy - thick), (x + length, yy), (x + length / 2, yy + thick)])], paint,
-                     cv2.LINE_AA, _SHIFT)  # fmt: skip
+        cv2.fillPoly(
+            out,
+            [_fixed([(x, yy), (x + length / 2, yy - thick), (x + length, yy), (x + length / 2, yy + thick)])],
+            paint,
+            cv2.LINE_AA,
+            _SHIFT,
+        )
     return out
 
 
@@ -214,8 +219,15 @@ def fall(
         for k in range(air.count):
             n = air.size * h * near[k] * 0.6
             dx = side * air.drift / air.fall * n
-            cv2.line(frame, tuple(_fixed((x[k], y[k])).tolist()), tuple(_fixed((x[k] + dx, y[k] + n)).tolist()), paint,
-                     max(1, round(h / 220)), cv2.LINE_AA, _SHIFT)  # fmt: skip
+            cv2.line(
+                frame,
+                tuple(_fixed((x[k], y[k])).tolist()),
+                tuple(_fixed((x[k] + dx, y[k] + n)).tolist()),
+                paint,
+                max(1, round(h / 220)),
+                cv2.LINE_AA,
+                _SHIFT,
+            )
         return
     if kind == "snow":
         paint = box.final((255, 255, 255))

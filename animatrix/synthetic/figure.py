@@ -1,68 +1,20 @@
-"""The puppet: a design in a pose becomes a drawing (body, clothes, accessories; the head is in ``head``)."""
+"""The puppet: a design in a pose becomes a drawing, limbs here, head and clothes next door."""
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from animatrix.synthetic.design import OUTFITS, PEOPLE, Design, Outfit
-from animatrix.synthetic.head import Look, Paints, draw_back_hair, draw_head, paints
-from animatrix.synthetic.ink import Drawing, curve, ellipse, limb
-from animatrix.synthetic.palette import CLOTH, EYES, HAIR, SKIN, Paintbox, Rgb
-from animatrix.synthetic.pose import Body, Joints, Pose, solve
+from animatrix.synthetic.clothes import draw_bag, draw_ribbon, draw_scarf, draw_scarf_tails, draw_torso
+from animatrix.synthetic.costume import Costume, Locks
+from animatrix.synthetic.hair import draw_back_hair
+from animatrix.synthetic.head import draw_head
+from animatrix.synthetic.ink import Drawing, curve, limb
+from animatrix.synthetic.paints import Look, paints
+from animatrix.synthetic.palette import CLOTH, Rgb
+from animatrix.synthetic.pose import Pose, solve
 
 HEAD = 1.12  # drawn heads are a little larger than the unit they are counted in
-Locks = Callable[[int], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Costume:
-    """Everything about a design that does not change from drawing to drawing, paints included."""
-
-    design: Design
-    body: Body
-    outfit: Outfit
-    skin: Paints
-    hair: Paints
-    top: Paints
-    bottom: Paints
-    trim: Paints
-    shoe: Paints
-    extra: Paints
-    eye: Rgb
-    lashes: bool
-    box: Paintbox
-    eye_scale: float
-
-    @classmethod
-    def make(
-        cls, design: Design, box: Paintbox, steps: int, eye_scale: float = 1.0, ink: float = 0.7
-    ) -> Costume:
-        """Dress ``design`` in paints of ``box``; ``steps`` is the number of shadow tones (0, 1, 2), ``ink`` as in LineStyle."""
-        outfit, person = OUTFITS[design.outfit], PEOPLE[design.noun]
-        return cls(
-            design,
-            Body.of(person.heads, person.build),
-            outfit,
-            paints(box, SKIN[design.skin], steps, ink=ink / 2),
-            paints(box, HAIR[design.hair_color], steps, 0.55, ink),
-            *(
-                paints(box, CLOTH[name], steps, ink=ink)
-                for name in (
-                    design.outfit_color,
-                    outfit.bottom_colour or design.outfit_color,
-                    outfit.trim,
-                    outfit.shoe,
-                    design.accessory_color,
-                )
-            ),
-            EYES[design.eye_color],
-            person.lashes,
-            box,
-            eye_scale,
-        )
 
 
 def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Drawing:
@@ -92,21 +44,21 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
     tie = k.extra.lit if k.design.accessory == "ribbon" else k.box.figure(CLOTH["red"])
     draw_back_hair(d, put, look, k.hair, k.design.hair_style, locks, tie)
     if k.design.accessory == "scarf":
-        _scarf_tails(d, k, j, pose, locks)
+        draw_scarf_tails(d, k, j, pose, locks)
     _arm(d, k, j.arm_f, light, far=True)
     _leg(d, k, j.leg_f, light, far=True)
     _leg(d, k, j.leg_n, light, far=False)
     neck = np.stack([j.chest - j.up * 0.05, j.head + (0.0, 0.30)])
     d.outlined([(limb(neck, [0.22 * k.body.build, 0.20 * k.body.build]), k.skin.deep)], k.skin.ink, 0.9)
-    _torso(d, k, j, pose, locks, light)
+    draw_torso(d, k, j, pose, locks, light)
     if k.design.accessory == "bag":
-        _bag(d, k, j, locks)
+        draw_bag(d, k, j, locks)
     _arm(d, k, j.arm_n, light, far=False)
     if k.design.accessory == "scarf":
-        _scarf(d, k, j, pose)
+        draw_scarf(d, k, j, pose)
     draw_head(d, put, look, k.box, k.hair, k.skin, k.eye, k.design.hair_style, locks, k.lashes)
     if k.design.accessory == "ribbon" and k.design.hair_style not in ("ponytail", "twin_tails"):
-        _ribbon(d, put, k, pose)
+        draw_ribbon(d, put, k, pose)
     if pose.stretch != 1.0:
         wide = 1 / np.sqrt(pose.stretch)
         factor = np.array([wide, pose.stretch])
@@ -166,8 +118,16 @@ def _arm(d: Drawing, k: Costume, arm: np.ndarray, light: float, far: bool) -> No
         cuff = sleeve_j[-1]
         back = (sleeve_j[-2] - cuff) / max(float(np.hypot(*(sleeve_j[-2] - cuff))), 1e-9)
         paint = k.trim if o.collar == "sailor" else top
-        d.outlined([(limb(np.stack([cuff + back * 0.02, cuff + back * 0.09]), [widths[-1] * 1.02] * 2, 3),
-                     paint.deep if far else paint.lit)], paint.ink, 0.7)  # fmt: skip
+        d.outlined(
+            [
+                (
+                    limb(np.stack([cuff + back * 0.02, cuff + back * 0.09]), [widths[-1] * 1.02] * 2, 3),
+                    paint.deep if far else paint.lit,
+                )
+            ],
+            paint.ink,
+            0.7,
+        )
 
 
 def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> None:
@@ -177,9 +137,20 @@ def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> No
     sole = toe - ankle
     down = np.array([-sole[1], sole[0]]) / max(float(np.hypot(*sole)), 1e-9)
     heel = ankle - sole * 0.24 + down * 0.06
-    shoe = curve([ankle - sole * 0.20 - down * 0.05, ankle + sole * 0.25 - down * 0.07, ankle + sole * 0.62 + down * 0.0,
-                  toe + down * 0.01, toe + down * 0.075, toe + down * 0.075, ankle + sole * 0.3 + down * 0.125,
-                  heel + down * 0.06, heel + down * 0.06], 3)  # fmt: skip
+    shoe = curve(
+        [
+            ankle - sole * 0.20 - down * 0.05,
+            ankle + sole * 0.25 - down * 0.07,
+            ankle + sole * 0.62 + down * 0.0,
+            toe + down * 0.01,
+            toe + down * 0.075,
+            toe + down * 0.075,
+            ankle + sole * 0.3 + down * 0.125,
+            heel + down * 0.06,
+            heel + down * 0.06,
+        ],
+        3,
+    )
     if o.bottom == "trousers":
         w = np.array([0.37, 0.30, 0.24]) * b
         paint = k.bottom.deep if far else k.bottom.lit
@@ -202,217 +173,19 @@ def _leg(d: Drawing, k: Costume, leg: np.ndarray, light: float, far: bool) -> No
         top = ankle + (knee - ankle) * o.socks
         dark = o.bottom == "skirt"
         sock = k.trim if dark else paints(k.box, (246, 246, 250), 0 if k.skin.shade == k.skin.lit else 1)
-        d.outlined([(limb(np.stack([top, ankle]), [w[1] * (0.72 + 0.3 * o.socks), w[2] * 1.08], 3),
-                     sock.deep if far else sock.lit)], sock.ink, 0.9)  # fmt: skip
+        d.outlined(
+            [
+                (
+                    limb(np.stack([top, ankle]), [w[1] * (0.72 + 0.3 * o.socks), w[2] * 1.08], 3),
+                    sock.deep if far else sock.lit,
+                )
+            ],
+            sock.ink,
+            0.9,
+        )
     if o.bottom == "shorts":
         end = hip + (knee - hip) * 0.58
-        d.outlined([(limb(np.stack([hip, end]), [0.40 * b, 0.40 * b], 4), k.bottom.deep if far else k.bottom.lit)],
-                   k.bottom.ink)  # fmt: skip
-
-
-def _torso(d: Drawing, k: Costume, j: Joints, pose: Pose, locks: Locks, light: float) -> None:
-    o, b, f = k.outfit, k.body, pose.front
-    tall = b.torso
-    ws = b.shoulder * (0.50 + 0.50 * f) + 0.05
-    waist = (0.235 if k.lashes else 0.27) * b.build * (0.75 + 0.25 * f) * (1 + 0.6 * (o.loose - 1))
-    hip = 0.29 * b.build * (0.80 + 0.20 * f)
-
-    def at(u: float, v: float) -> np.ndarray:
-        return j.pelvis + j.across * u + j.up * v
-
-    bust = 0.05 * (1 - f) if k.lashes else 0.02
-    if o.bottom in ("skirt", "gown", "coat"):
-        _skirt(d, k, j, locks, light, waist, hip)
-    low = -0.12 if o.bottom in ("trousers", "shorts") else (0.10 if o.bottom == "gown" else -0.02)
-    bulge = 0.10 * (o.loose - 1) / 0.22 if o.loose > 1.1 else 0.0
-    if o.bottom in ("trousers", "shorts"):
-        d.outlined([(curve([at(-hip, 0.16), at(hip, 0.16), at(hip, -0.16), at(0, -0.22), at(-hip, -0.16)], 3), k.bottom.lit)],
-                   k.bottom.ink)  # fmt: skip
-    base = waist + bulge * 0.5 if o.bottom in ("skirt", "gown") else hip + 0.02 + bulge * 0.4
-    hem = low if o.bottom != "shorts" else low - o.hem * 0.3
-    top = curve([at(-ws * 0.50, tall + 0.045), at(ws * 0.50, tall + 0.045), at(ws, tall - 0.06), at(ws * 0.93 + bust, tall * 0.70),
-                 at(waist + bulge, tall * 0.36), at(base, hem), at(base, hem), at(0, hem - 0.03), at(-base, hem),
-                 at(-base, hem), at(-waist - bulge, tall * 0.36), at(-ws * 0.93, tall * 0.70), at(-ws, tall - 0.06)], 3)  # fmt: skip
-    d.outlined([(top, k.top.lit)], k.top.ink)
-    side = -light
-    if k.top.shade != k.top.lit:
-        d.inside(top, curve([at(side * 0.10, tall - 0.12), at(side * 0.9, tall), at(side * 0.9, -0.6), at(side * 0.16, -0.6),
-                             at(side * 0.06, tall * 0.35)], 3), k.top.shade)  # fmt: skip
-        d.inside(top, ellipse(*(at(0.04, tall + 0.02)), 0.27, 0.13), k.top.shade)
-        if k.top.deep != k.top.shade:
-            d.inside(top, curve([at(side * 0.24, tall - 0.20), at(side * 0.9, tall), at(side * 0.9, -0.6), at(side * 0.26, -0.6),
-                                 at(side * 0.17, tall * 0.35)], 3), k.top.deep)  # fmt: skip
-    if o.bottom == "coat":  # a coat has no waist line
-        for u0, u1, paint in ((-1, 1, k.top.lit), (0.12 * side, side, k.top.shade)):
-            d.inside(
-                top,
-                np.stack([at(u0 * base, hem + 0.10), at(u1 * base, hem + 0.10), at(u1 * base, hem), at(u0 * base, hem)]),
-                paint,
-            )
-            d.fill(
-                np.stack(
-                    [
-                        at(u0 * base * 0.93, hem + 0.05),
-                        at(u1 * base * 0.93, hem + 0.05),
-                        at(u1 * base * 0.97, hem - 0.09),
-                        at(u0 * base * 0.97, hem - 0.09),
-                    ]
-                ),
-                paint,
-            )
-    face = 0.10 * pose.yaw
-    if o.collar == "sailor":
-        for s in (-1, 1):
-            flap = np.stack([at(s * 0.13 + face * 0.3, tall + 0.06), at(s * ws * 0.84, tall - 0.02), at(s * ws * 0.74, tall - 0.22),
-                             at(face, tall * 0.63)])  # fmt: skip
-            d.outlined([(flap, k.trim.lit if s != side else k.trim.shade)], k.trim.ink, 0.8)
-        red = paints(k.box, CLOTH["red"], 1 if k.top.shade != k.top.lit else 0)
-        knot = at(face, tall * 0.62)
-        sway = locks(1) * 0.10
-        tails = [
-            np.stack([knot, knot + (s * 0.17, 0.26) + sway, knot + (s * 0.05, 0.30) + sway]) for s in (-1, 1)
-        ]
-        bows = [curve([knot, knot + (s * 0.17, -0.08), knot + (s * 0.18, 0.07)], 3) for s in (-1, 1)]
-        d.outlined([(t, red.shade) for t in tails] + [(t, red.lit) for t in bows], red.ink, 0.8)
-    elif o.collar == "hood":
-        d.outlined([(curve([at(-0.32 * (0.6 + 0.4 * f), tall + 0.03), at(-0.2, tall + 0.15), at(0.24, tall + 0.15),
-                            at(0.34 * (0.6 + 0.4 * f), tall + 0.02), at(face, tall - 0.18)], 4), k.top.shade)], k.top.ink, 0.9)  # fmt: skip
-        for s in (-1, 1):
-            d.line(
-                np.stack([at(face + s * 0.08, tall - 0.14), at(face + s * 0.09, tall - 0.36)]),
-                k.trim.lit,
-                1.0,
-            )
-        if o.bottom == "shorts":
-            d.line(curve([at(face - 0.22, 0.12), at(face - 0.14, 0.36), at(face + 0.14, 0.36), at(face + 0.22, 0.12)], 3,
-                         closed=False), k.top.ink, 0.7)  # fmt: skip
-        else:
-            d.line(np.stack([at(face, tall - 0.18), at(face * 0.6, -0.5)]), k.top.ink, 0.7)
-    elif o.collar == "open":
-        shirt = np.stack(
-            [
-                at(face - 0.13, tall + 0.05),
-                at(face + 0.13, tall + 0.05),
-                at(face + 0.09, hem),
-                at(face - 0.05, hem),
-            ]
+        d.outlined(
+            [(limb(np.stack([hip, end]), [0.40 * b, 0.40 * b], 4), k.bottom.deep if far else k.bottom.lit)],
+            k.bottom.ink,
         )
-        d.inside(top, shirt, k.trim.lit)
-        for s in (-1, 1):
-            lapel = np.stack(
-                [
-                    at(face + s * 0.10, tall + 0.07),
-                    at(face + s * 0.27, tall - 0.06),
-                    at(face + s * 0.09, tall * 0.58),
-                ]
-            )
-            d.outlined([(lapel, k.top.shade)], k.top.ink, 0.7)
-        d.line(np.stack([at(face + 0.09, tall * 0.6), at(face + 0.09, hem)]), k.top.ink, 0.8)
-        d.line(np.stack([at(face - 0.07, tall * 0.6), at(face - 0.05, hem)]), k.top.ink, 0.8)
-    elif o.collar == "buttons":
-        d.outlined([(np.stack([at(face - 0.16, tall + 0.02), at(face + 0.16, tall + 0.02), at(face + 0.14, tall + 0.13),
-                               at(face - 0.14, tall + 0.13)]), k.top.lit)], k.top.ink, 0.8)  # fmt: skip
-        d.line(np.stack([at(face, tall + 0.05), at(face * 0.7, hem)]), k.top.ink, 0.7)
-        for v in (0.84, 0.64, 0.44, 0.24):
-            d.fill(ellipse(*at(face + 0.05, tall * v), 0.035, 0.035, n=8), k.trim.lit)
-    else:
-        d.outlined([(curve([at(face - 0.15, tall + 0.06), at(face + 0.15, tall + 0.06), at(face, tall - 0.06)], 4), k.skin.shade)],
-                   k.top.ink, 0.7)  # fmt: skip
-    if o.bottom == "gown":
-        d.outlined([(np.stack([at(-waist, tall * 0.30), at(waist, tall * 0.30), at(waist, tall * 0.20), at(-waist, tall * 0.20)]),
-                     k.extra.lit)], k.extra.ink, 0.8)  # fmt: skip
-
-
-def _skirt(d: Drawing, k: Costume, j: Joints, locks: Locks, light: float, waist: float, hip: float) -> None:
-    """Skirt, gown or coat tail: a bell that the thighs push out and that lags behind the body."""
-    o = k.outfit
-    paint = k.bottom
-    start = 0.20 if o.bottom != "coat" else 0.3
-    drop = o.hem
-    reach = []
-    for leg in (j.leg_n, j.leg_f):
-        thigh = leg[1] - leg[0]
-        t = min(1.0, drop * 0.75 / max(float(np.hypot(*thigh)), 1e-6))
-        reach.append(leg[0] + thigh * t)
-    flare = 0.16 + 0.10 * drop
-    lo_x = min(r[0] for r in reach) - flare * 0.75 - 0.06
-    hi_x = max(r[0] for r in reach) + flare * 0.75 + 0.06
-    lo_x, hi_x = min(lo_x, j.pelvis[0] - hip - flare), max(hi_x, j.pelvis[0] + hip + flare)
-    y_lo = j.pelvis[1] + drop - max(0.0, (j.pelvis[0] - lo_x) - 0.75) * 0.35
-    y_hi = j.pelvis[1] + drop - max(0.0, (hi_x - j.pelvis[0]) - 0.75) * 0.35
-    sway = locks(1) * 0.30
-    a, b = np.array([lo_x, y_lo]) + sway, np.array([hi_x, y_hi]) + sway
-    u = np.linspace(0, 1, 9)
-    hem = (
-        a
-        + (b - a) * u[:, None]
-        + np.stack([0 * u, 0.07 * np.sin(np.pi * u) + 0.025 * np.cos(u * 8 * np.pi)], 1)
-    )
-    left, right = j.pelvis - j.across * waist + j.up * start, j.pelvis + j.across * waist + j.up * start
-    out_l, out_r = (left + a) / 2 + (-0.05, -0.02), (right + b) / 2 + (0.05, -0.02)
-    shape = curve(
-        np.concatenate([[left, left, right, right, out_r, b, b], hem[1:-1][::-1], [a, a, out_l]]), 3
-    )
-    d.outlined([(shape, paint.lit)], paint.ink)
-    if paint.shade != paint.lit:
-        side = -light
-        edge, near = (b, right) if side > 0 else (a, left)
-        inner = (a + (b - a) * (0.66 if side > 0 else 0.34)) + (0, 0.2)
-        d.inside(shape, np.stack([near - j.across * side * waist * 0.6, near + (side * 0.4, -0.1), edge + (side * 0.4, 0.3), inner]),
-                 paint.shade)  # fmt: skip
-        if paint.deep != paint.shade:
-            far = a + (b - a) * (0.83 if side > 0 else 0.17) + (0, 0.2)
-            d.inside(shape, np.stack([near - j.across * side * waist * 0.25, near + (side * 0.4, -0.1), edge + (side * 0.4, 0.3), far]),
-                     paint.deep)  # fmt: skip
-    n = 5 if o.bottom == "skirt" else 3
-    for t in np.linspace(0, 1, n + 2)[1:-1]:
-        top, low = left + (right - left) * t, a + (b - a) * t
-        d.line(np.stack([top + (low - top) * (0.25 if n == 5 else 0.55), low + (0, 0.03)]), paint.ink, 0.6)
-
-
-def _scarf(d: Drawing, k: Costume, j: Joints, pose: Pose) -> None:
-    c = j.chest + j.up * 0.06 + (0.05 * pose.yaw, 0)
-    w = 0.30 * (0.85 + 0.15 * pose.front)
-    wrap = curve([c + (-w, 0.0), c + (-w * 0.8, -0.15), c + (0, -0.10), c + (w * 0.8, -0.15), c + (w, 0.0), c + (w * 0.5, 0.16),
-                  c + (0, 0.19), c + (-w * 0.5, 0.16)], 4)  # fmt: skip
-    d.outlined([(wrap, k.extra.lit)], k.extra.ink)
-    d.inside(wrap, ellipse(c[0], c[1] - 0.12, w * 1.1, 0.13), k.extra.shade)
-    d.line(
-        curve([c + (-w * 0.7, 0.02), c + (0, 0.09), c + (w * 0.7, 0.0)], 3, closed=False), k.extra.ink, 0.6
-    )
-
-
-def _scarf_tails(d: Drawing, k: Costume, j: Joints, pose: Pose, locks: Locks) -> None:
-    back = -np.sign(pose.yaw or 1.0)
-    root = j.chest + (back * 0.20, 0.0)
-    for n, (paint, dx) in enumerate(((k.extra.shade, 0.0), (k.extra.lit, 0.10))):
-        pts = [root]
-        for level in range(1, 5):
-            step = np.array([back * (0.10 + dx), 0.24 - 0.03 * n]) + locks(level) * 0.34
-            pts.append(pts[-1] + step)
-        line = curve(pts, 3, closed=False)
-        d.outlined([(limb(line, np.linspace(0.15, 0.25, len(line)), 3), paint)], k.extra.ink)
-
-
-def _bag(d: Drawing, k: Costume, j: Joints, locks: Locks) -> None:
-    t = k.body.torso
-    strap = np.stack([j.chest + j.across * 0.24, j.pelvis - j.across * 0.30 + j.up * 0.12])
-    d.outlined([(limb(strap, [0.07, 0.07], 3), k.extra.shade)], k.extra.ink, 0.8)
-    c = j.pelvis - j.across * 0.40 + (0.0, 0.02) + locks(1) * 0.14
-    box = curve([c + (-0.22, -0.17), c + (-0.22, -0.17), c + (0.2, -0.17), c + (0.2, -0.17), c + (0.22, 0.17), c + (0.18, 0.21),
-                 c + (-0.2, 0.21), c + (-0.24, 0.17)], 3)  # fmt: skip
-    d.outlined([(box, k.extra.lit)], k.extra.ink)
-    d.inside(
-        box, np.stack([c + (-0.3, 0.02), c + (0.3, 0.02), c + (0.3, 0.3), c + (-0.3, 0.3)]), k.extra.shade
-    )
-    _ = t
-
-
-def _ribbon(d: Drawing, put, k: Costume, pose: Pose) -> None:
-    x, y = -0.34 * (1 if pose.yaw >= 0 else -1), -0.36
-    bows = [curve([(x, y), (x + s * 0.20, y - 0.13), (x + s * 0.22, y + 0.10)], 3) for s in (-1, 1)]
-    d.outlined(
-        [(put(b), k.extra.lit) for b in bows] + [(put(ellipse(x, y, 0.055, 0.06, n=8)), k.extra.shade)],
-        k.extra.ink,
-        0.8,
-    )

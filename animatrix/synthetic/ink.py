@@ -1,7 +1,7 @@
 """Ink and paint: a drawing is a display list of curves; tracing it gives a premultiplied cel.
 
-Keeping a drawing as curves until the last moment is what makes it resolution independent, lets a deformation be
-one function over its points, and lets the sheet hold a drawing for as many frames as it likes for free.
+Keeping a drawing as curves until the last moment is what makes it resolution independent, lets a deformation
+be one function over its points, and lets the sheet hold a drawing for as many frames as it likes for free.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _catmull_rom(n: int) -> np.ndarray:
 
 
 def curve(points, n: int = 5, closed: bool = True) -> np.ndarray:
-    """Smooth Catmull-Rom curve through ``points`` ``[N,2]``; repeat a point to make a corner. -> ``[M,2]``."""
+    """Smooth Catmull-Rom curve through ``points`` ``[N,2]``; a repeated point is a corner. -> ``[M,2]``."""
     p = np.asarray(points, np.float64)
     if closed:
         q = np.stack([np.roll(p, 1, 0), p, np.roll(p, -1, 0), np.roll(p, -2, 0)], 1)
@@ -42,7 +42,7 @@ def curve(points, n: int = 5, closed: bool = True) -> np.ndarray:
 
 
 def limb(joints, widths, steps: int = 5) -> np.ndarray:
-    """Closed outline of a tapered limb along ``joints`` ``[N,2]`` with full ``widths`` ``[N]`` and round ends."""
+    """Closed outline of a limb along ``joints`` ``[N,2]``, ``widths`` ``[N]`` across, with round ends."""
     p = np.asarray(joints, np.float64)
     r = np.asarray(widths, np.float64) / 2
     d = np.diff(p, axis=0)
@@ -68,7 +68,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, n: in
 class Drawing:
     """Display list of one cel in character space (unit: one head, y down, origin on the ground).
 
-    ``ops`` rows are (kind, points, colour, width, clip): width in line weights, clip an op's point array or None.
+    ``ops`` rows are (kind, points, colour, width, clip): width in line weights, clip points or None.
     """
 
     ops: list[tuple[int, np.ndarray, Rgb, float, np.ndarray | None]] = field(default_factory=list)
@@ -95,7 +95,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How outlines are traced: weight factor, extra contour weight, whether outlines exist at all, and how far the
+    """How outlines are traced: weight factor, extra contour weight, whether there are any, and how far the
     ink leaves the hue of the paint it borders (0) for one common dark (1)."""
 
     weight: float = 1.0
@@ -177,7 +177,7 @@ def trace(
                 )
         elif kind == LINE:
             cv2.polylines(canvas, [pts], False, colour, max(1, round(unit * op[3])), cv2.LINE_8, _SHIFT)
-        else:
+        elif op[4] is not None:
             clip = np.rint(((to_screen(op[4]) - (x0, y0)) * s - 0.5) * (1 << _SHIFT)).astype(np.int32)
             _paint_inside(canvas, clip, pts, colour)
     rgba = cv2.resize(canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) if s > 1 else canvas

@@ -155,7 +155,7 @@ class Paintbox:
         return hit
 
     def ground(self, c: Rgb, depth: float = 0.0) -> Rgb:
-        """Paint of a thing in the set; ``depth`` 0 near .. 1 at the horizon adds haze (aerial perspective)."""
+        """Paint of a thing in the set; ``depth`` 0 near .. 1 horizon adds haze (aerial perspective)."""
         c = scale(c, self.hour.light)
         if self.cloudy:
             grey = sum(c) // 3
@@ -191,8 +191,7 @@ class Paintbox:
     def sky(self) -> tuple[Rgb, Rgb, Rgb]:
         """Graded sky colours: zenith, middle, horizon."""
         h = self.hour
-        tones = (h.sky_top, h.sky_mid, h.sky_low)
-        if self.cloudy:
-            tones = tuple(mix(t, mix(h.cloud_shade, (206, 210, 220) if not h.lamps else (40, 48, 84), 0.5), 0.6)
-                          for t in tones)  # fmt: skip
-        return tuple(self.final(t) for t in tones)  # type: ignore[return-value]
+        cover = mix(h.cloud_shade, (40, 48, 84) if h.lamps else (206, 210, 220), 0.5)
+        share = 0.6 if self.cloudy else 0.0
+        top, middle, low = (self.final(mix(t, cover, share)) for t in (h.sky_top, h.sky_mid, h.sky_low))
+        return top, middle, low

@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Pose:
-    """Key pose. ``yaw`` -1..1 turns head and body (0 faces the camera); ``front`` 0 side view .. 1 front view."""
+    """Key pose. ``yaw`` -1..1 turns the head (0 faces the camera); ``front`` 0 side .. 1 front view."""
 
     x: float = 0.0
     lift: float = 0.0

@@ -143,7 +143,7 @@ class Scene:
 
 
 def stream(seed: int, concern: int) -> np.random.Generator:
-    """Random stream of one concern (0 design, 1 place, 2 staging, 3 timing, 4 set painting, 5 effects, 6 shake)."""
+    """Random stream of one concern (0 design, 1 place, 2 staging, 3 timing, 4 set, 5 light, 6 shake)."""
     return np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), concern]))
 
 
@@ -152,13 +152,19 @@ def check_drawable(directive: Directive) -> None:
     for name, tags in directive.tags.items():
         known = RENDERABLE.get(name)
         if known is None:
-            raise AniMatrixError(Code.UNSUPPORTED_VALUE, f"the renderer cannot draw {name}",
-                                 f"drawable fields: {', '.join(RENDERABLE)}")  # fmt: skip
+            raise AniMatrixError(
+                Code.UNSUPPORTED_VALUE,
+                f"the renderer cannot draw {name}",
+                f"drawable fields: {', '.join(RENDERABLE)}",
+            )
         for tag in tags:
             if tag.value not in known:
                 near = did_you_mean(tag.value, known)
-                raise AniMatrixError(Code.UNSUPPORTED_VALUE, f"the renderer cannot draw {name}={tag.value}",
-                                     f"drawable: {', '.join(known)}" + (f"; {near}" if near else ""))  # fmt: skip
+                raise AniMatrixError(
+                    Code.UNSUPPORTED_VALUE,
+                    f"the renderer cannot draw {name}={tag.value}",
+                    f"drawable: {', '.join(known)}" + (f"; {near}" if near else ""),
+                )
 
 
 def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
@@ -232,9 +238,12 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     base = [a for a in actions if a not in ("speak", "gesture")] or actions or [free_action]
     action = base[0]
     talks, waves = "speak" in actions, "gesture" in actions
-    scale_draw, move_draw, speed_draw = stage_rng.random(3)
-    scales = ["full", "full", "full", "long", "medium_long"] if action in TRAVELS | {"jump"} else [
-        "full", "full", "medium_long", "medium", "medium_close", "close_up"]  # fmt: skip
+    scale_draw, move_draw = stage_rng.random(2)
+    scales = (
+        ["full", "full", "full", "long", "medium_long"]
+        if action in TRAVELS | {"jump"}
+        else ["full", "full", "medium_long", "medium", "medium_close", "close_up"]
+    )
     scale = scale_asked or scales[int(scale_draw * len(scales))]
     if not moves:
         options = (

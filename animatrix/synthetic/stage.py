@@ -1,6 +1,6 @@
 """The painter's table: layers of a set, larger than the frame, painted in units of the standard layout.
 
-Layout units: 1 is the frame height, x runs to the right from the left edge of the first frame, y down from its top;
+Layout units: 1 is the frame height, x runs right from the left edge of the first frame, y down from its top;
 the horizon of every set lies at :data:`HORIZON`. A tighter shot enlarges the set about the horizon.
 """
 
@@ -56,8 +56,15 @@ class Painter:
     def disc(self, x: float, y: float, r: float, paint: Rgb) -> None:
         """Flat circle."""
         c = self._fix([(x, y)])[0]
-        cv2.circle(self.image, (int(c[0]), int(c[1])), max(1, int(r * self.px * (1 << _SHIFT))), (*paint, 255), -1,
-                   cv2.LINE_AA, _SHIFT)  # fmt: skip
+        cv2.circle(
+            self.image,
+            (int(c[0]), int(c[1])),
+            max(1, int(r * self.px * (1 << _SHIFT))),
+            (*paint, 255),
+            -1,
+            cv2.LINE_AA,
+            _SHIFT,
+        )
 
     def line(self, pts, paint: Rgb, width: float) -> None:
         """Open stroke, ``width`` in layout units."""
@@ -208,7 +215,11 @@ class Stage:
             w = 0.10 + 0.16 * r.random()
             c = mix(lit, base, 0.45)
             a = np.linspace(0, 2 * np.pi, 24)
-            for dx, dy, q in ((0.0, 0.0, 1.0), (0.35 * w, -0.014, 0.5), (-0.4 * w, 0.012, 0.55 + 0.2 * r.random())):
+            for dx, dy, q in (
+                (0.0, 0.0, 1.0),
+                (0.35 * w, -0.014, 0.5),
+                (-0.4 * w, 0.012, 0.55 + 0.2 * r.random()),
+            ):
                 p.poly(np.stack([x + dx + w * q * np.cos(a), y + dy + 0.013 * np.sin(a)], 1), c)
         for x, r in self.spots(p, 0.95 / amount, 0.7, self.rng.random()):
             y = 0.08 + 0.24 * r.random()

@@ -14,16 +14,19 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic import effects
-from animatrix.synthetic.acting import TRAVELS, Performance
+from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.camera import PARALLAX, CameraPath, film
+from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.design import PEOPLE
-from animatrix.synthetic.figure import Costume, draw_figure
+from animatrix.synthetic.figure import draw_figure
 from animatrix.synthetic.ink import LINE_STYLES, Cel, trace
 from animatrix.synthetic.palette import CLOTH, Paintbox
+from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
-from animatrix.synthetic.scene import SHOT_SCALES, STEPS, Scene, complete, resolve, stream
+from animatrix.synthetic.scene import SHOT_SCALES, STEPS, complete, resolve, stream
 from animatrix.synthetic.sheet import drawing_ids, expose
 from animatrix.synthetic.stage import HORIZON, Layer, Stage
+from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
 from animatrix.synthetic.truth import Event, Truth
 
 SIZES = (16, 4096)
@@ -52,7 +55,7 @@ def render(
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand in frame 0, in px: size of a head, ground line, enlargement and horizon of the set."""
+    """Where things stand in frame 0, in px: head, ground line, enlargement and horizon of the set."""
 
     head_px: float
     ground_y: float
@@ -71,8 +74,11 @@ class Shot:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise AniMatrixError(Code.BAD_OPTION, f"seed must be a whole number from 0, not {seed!r}")
         if not all(SIZES[0] <= n <= SIZES[1] for n in size):
-            raise AniMatrixError(Code.BAD_OPTION, f"size {size[0]}x{size[1]} is out of range",
-                                 f"{SIZES[0]} to {SIZES[1]} pixels a side")  # fmt: skip
+            raise AniMatrixError(
+                Code.BAD_OPTION,
+                f"size {size[0]}x{size[1]} is out of range",
+                f"{SIZES[0]} to {SIZES[1]} pixels a side",
+            )
         if directive.frames > MAX_FRAMES:
             raise AniMatrixError(
                 Code.BAD_OPTION, f"{directive.frames} frames are too many", f"at most {MAX_FRAMES}"
@@ -82,8 +88,17 @@ class Shot:
         self.box = Paintbox(
             scene.hour, scene.weather == "cloudy", scene.palette, "backlight" in scene.lighting
         )
-        self.path = film(list(scene.moves), scene.move_speed, scene.camera_shake, scene.frames, scene.fps, size, stream(seed, 6),
-                         scene.facing, scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None)  # fmt: skip
+        self.path = film(
+            list(scene.moves),
+            scene.move_speed,
+            scene.camera_shake,
+            scene.frames,
+            scene.fps,
+            size,
+            stream(seed, 6),
+            scene.facing,
+            scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None,
+        )
         self.performance = Performance(scene.action, scene.beat, scene.talks, scene.waves)
         self.follows = "follow" in scene.camera_moves
         self.moments = expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
@@ -142,8 +157,16 @@ class Shot:
     def paint_set(self) -> list[Layer]:
         """Paint all layers of the set, back to front; the book, if any, is last."""
         s = self.scene
-        stage = Stage(self.box, stream(self.seed, 4), self.size, self.layout.zoom, self._regions(), self.separate, self.oversample,
-                      self.layout.horizon)  # fmt: skip
+        stage = Stage(
+            self.box,
+            stream(self.seed, 4),
+            self.size,
+            self.layout.zoom,
+            self._regions(),
+            self.separate,
+            self.oversample,
+            self.layout.horizon,
+        )
         PLACES[s.place].paint(stage)
         if s.book:
             book_leaves(stage)
@@ -172,14 +195,19 @@ class Shot:
             pose = self.performance.pose(t)
             if s.squash_stretch:
                 pose = pose.but(stretch=1 + (pose.stretch - 1) * 3.2)
-            light = (1.0 if stream(self.seed, 1).random() < 0.5 else -1.0) * s.facing
+            light = (1.0 if stream(self.seed, 5).random() < 0.5 else -1.0) * s.facing
             drawing = draw_figure(self.costume, pose, self.performance.locks(t, self._wind()), light)
             x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
             at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
             factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
             x0, y0, x1, y1 = self._figure_window()
-            self._cels[moment] = trace(drawing, lambda p: p * factor + at, max(0.55, 0.022 * lay.head_px + 0.12) * k,
-                                       (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k)), self.style)  # fmt: skip
+            self._cels[moment] = trace(
+                drawing,
+                lambda p: p * factor + at,
+                max(0.55, 0.022 * lay.head_px + 0.12) * k,
+                (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k)),
+                self.style,
+            )
         return self._cels[moment]
 
     def _figure_window(self) -> tuple[float, float, float, float]:
@@ -195,8 +223,12 @@ class Shot:
         s, (w, h) = self.scene, self.size
         self._regions_main = self._regions()["main"]
         layers = self.paint_set()
-        paths = {layer.name: self.path.matrices(PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0)
-                 for layer in layers}  # fmt: skip
+        paths = {
+            layer.name: self.path.matrices(
+                PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0
+            )
+            for layer in layers
+        }
         main = self.path.matrices()
         figure_path = self._figure_path(main)
         frames = np.empty((s.frames, h, w, 3), np.uint8)
@@ -209,6 +241,7 @@ class Shot:
             key = tuple(p[t].tobytes() for p in paths.values())
             if key != back_key:
                 back_key, back, shown = key, self._ground(layers, paths, t), None
+            assert back is not None
             ground = self._device_ground(back, t)
             cel_key = (self.moments[t], figure_path[t].tobytes(), ground is back)
             if shown is None or shown[0] != cel_key or ground is not back:
@@ -238,12 +271,16 @@ class Shot:
         return Clip(frames, float(s.fps)), truth
 
     def still(self, t: int = 0) -> np.ndarray:
-        """Frame ``t`` alone, ``uint8 [H,W,3]``, at the cost of one drawing; equal to that frame of the clip."""
+        """Frame ``t`` alone, ``uint8 [H,W,3]``, at the cost of one drawing; the same as in the clip."""
         self._regions_main = self._regions()["main"]
         w, h = self.size
         layers = self.paint_set()
-        paths = {layer.name: self.path.matrices(PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0)
-                 for layer in layers}  # fmt: skip
+        paths = {
+            layer.name: self.path.matrices(
+                PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0
+            )
+            for layer in layers
+        }
         frame, alpha = (
             self._device_ground(self._ground(layers, paths, t), t).copy(),
             np.zeros((h, w), np.uint8),
@@ -259,7 +296,7 @@ class Shot:
         )
 
     def _air_moments(self) -> np.ndarray:
-        """Effects share the figure's sheet, so that the shot keeps one rhythm; over a held figure they go on twos."""
+        """Effects share the figure's sheet: one rhythm a shot; over a held figure they go on twos."""
         s = self.scene
         if all(c == "still" for c, _, _ in s.cadence):
             return expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
@@ -348,54 +385,3 @@ class Shot:
             if a + 4 < s.frames:
                 out.append(Event("blink", a, a + 3))
         return sorted(out, key=lambda e: (e.first, e.kind))
-
-
-def _to_source(layer_origin, oversample: float, matrix: np.ndarray) -> np.ndarray:
-    """2x3 map from layer pixels to frame pixels."""
-    # layer px u lies at frame-0 px origin + (u + .5)/k - .5
-    k = oversample
-    scale = matrix[:, :2] / k
-    shift = matrix[:, :2] @ (np.asarray(layer_origin, np.float64) + 0.5 / k - 0.5) + matrix[:, 2]
-    return np.concatenate([scale, shift[:, None]], 1)
-
-
-def shoot(layer: Layer, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The layer as the camera sees it: premultiplied RGBA ``uint8 [H,W,4]``."""
-    m = _to_source(layer.origin, layer.oversample, matrix)
-    return cv2.warpAffine(layer.rgba, m, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-
-
-def over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Premultiplied ``above`` over opaque ``below``, in 8 bits."""
-    keep = 255 - above[..., 3:].astype(np.uint16)
-    return (above[..., :3] + (below * keep + 127) // 255).astype(np.uint8)
-
-
-def lay_cel(frame: np.ndarray, alpha: np.ndarray, cel: Cel, matrix: np.ndarray, oversample: float) -> None:
-    """Lay a cel over ``frame`` and write its coverage to ``alpha``, touching only its own box."""
-    h, w = alpha.shape
-    origin = np.array(cel.origin, np.float64) / oversample
-    m = _to_source(origin, oversample, matrix)
-    ch, cw = cel.rgba.shape[:2]
-    x0, y0 = max(0, int(np.floor(m[0, 2])) - 1), max(0, int(np.floor(m[1, 2])) - 1)
-    x1, y1 = (
-        min(w, int(np.ceil(m[0, 2] + cw * m[0, 0])) + 2),
-        min(h, int(np.ceil(m[1, 2] + ch * m[1, 1])) + 2),
-    )
-    if x1 <= x0 or y1 <= y0:
-        return
-    m[:, 2] -= (x0, y0)
-    seen = cv2.warpAffine(
-        cel.rgba, m, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
-    frame[y0:y1, x0:x1] = over(frame[y0:y1, x0:x1], seen)
-    alpha[y0:y1, x0:x1] = seen[..., 3]
-
-
-def lay_book(
-    frame: np.ndarray, alpha: np.ndarray, layer: Layer, matrix: np.ndarray, size: tuple[int, int]
-) -> None:
-    """Lay the foreground over figure and ground; it hides the figure in ``alpha``."""
-    seen = shoot(layer, matrix, size)
-    frame[:] = over(frame, seen)
-    alpha[:] = (alpha.astype(np.uint16) * (255 - seen[..., 3]) // 255).astype(np.uint8)

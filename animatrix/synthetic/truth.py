@@ -43,7 +43,7 @@ class Truth:
 
     Attributes:
         directive: complete: every tag that is visible in the picture.
-        camera: ``float [T,2,3]``, maps pixels of the background plane at frame 0 to frame t; frame 0 is identity.
+        camera: ``float [T,2,3]``, background plane pixels of frame 0 -> frame t; frame 0 is identity.
         sheet: layer -> drawing number per frame (equal numbers: the same drawing).
         mask: ``bool [T,H,W]`` where the character is.
         deformation: ``float [T,H,W]`` in [0,1], amplitude of intended deformation.
@@ -77,7 +77,7 @@ class Truth:
 
     @classmethod
     def from_json(cls, text: str) -> Truth:
-        """Inverse of :meth:`to_json`. Raises AniMatrixError(BAD_DIRECTIVE) when the document is not a truth."""
+        """Inverse of :meth:`to_json`. Raises AniMatrixError(BAD_DIRECTIVE) for any other document."""
         try:
             doc = json.loads(text)
             t, h, w = doc["shape"]

@@ -10,7 +10,13 @@ from animatrix.cli import main
 from animatrix.media import read_clip
 from animatrix.synthetic import Truth
 
-SHOT = "narrative: A girl runs.\ntags:\n  camera_move: pan_left\n  impact_frame: white_frame@3\nframes: 7\nfps: 24\n"
+SHOT = """narrative: A girl runs.
+tags:
+  camera_move: pan_left
+  impact_frame: white_frame@3
+frames: 7
+fps: 24
+"""
 
 
 @pytest.fixture
@@ -46,8 +52,23 @@ def test_render_writes_a_clip_and_its_truth(shot, tmp_path, capsys):
 
 def test_the_same_request_writes_the_same_bytes(shot, tmp_path):
     for name in ("a", "b"):
-        assert main(["synth", "render", "--directive", str(shot), "--seed", "3", "--out", str(tmp_path / f"{name}.mp4"),
-                     "--truth", str(tmp_path / f"{name}.json")]) == 0  # fmt: skip
+        assert (
+            main(
+                [
+                    "synth",
+                    "render",
+                    "--directive",
+                    str(shot),
+                    "--seed",
+                    "3",
+                    "--out",
+                    str(tmp_path / f"{name}.mp4"),
+                    "--truth",
+                    str(tmp_path / f"{name}.json"),
+                ]
+            )
+            == 0
+        )
     for suffix in ("mp4", "json"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 

@@ -60,7 +60,9 @@ def test_items_are_the_same_bytes_in_any_order_process_and_thread_count():
     code = (
         "import cv2, hashlib; cv2.setNumThreads(3); from animatrix.synthetic import Corpus\n"
         "c = Corpus(7, frames=5)\n"
-        "for i in (2, 3, 4): print(i, hashlib.sha256(c[i].clip.frames.tobytes()).hexdigest(), c[i].directive.canonical_json())"
+        "for i in (2, 3, 4):\n"
+        "    s = c[i]\n"
+        "    print(i, hashlib.sha256(s.clip.frames.tobytes()).hexdigest(), s.directive.canonical_json())"
     )
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -147,7 +149,7 @@ def test_the_corpus_is_balanced_over_moves_and_cadences():
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(AniMatrixError, match="unknown split 'trian'; did you mean 'train'?"):
+    with pytest.raises(AniMatrixError, match=r"unknown split .trian.; did you mean .train.\?"):
         Corpus(0, "trian")
 
 

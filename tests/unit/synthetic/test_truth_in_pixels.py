@@ -124,12 +124,35 @@ def test_impact_frames_look_like_their_names():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [(f, v) for f in ("palette", "line_style", "shading_steps", "graphic_device", "natural_effect", "finish", "body_deformation",
-                      "shot_scale", "camera_shake", "layer_parallax", "focus", "lighting") for v in RENDERABLE[f]],
-)  # fmt: skip
+    [
+        (f, v)
+        for f in (
+            "palette",
+            "line_style",
+            "shading_steps",
+            "graphic_device",
+            "natural_effect",
+            "finish",
+            "body_deformation",
+            "shot_scale",
+            "camera_shake",
+            "layer_parallax",
+            "focus",
+            "lighting",
+        )
+        for v in RENDERABLE[f]
+    ],
+)
 def test_every_value_shows_against_the_same_shot_without_it(field, value):
-    default = {"palette": "natural", "line_style": "clean_uniform", "shading_steps": "one_step", "shot_scale": "full",
-               "camera_shake": "steady", "layer_parallax": "single_plane", "focus": "deep_focus"}.get(field, "none")  # fmt: skip
+    default = {
+        "palette": "natural",
+        "line_style": "clean_uniform",
+        "shading_steps": "one_step",
+        "shot_scale": "full",
+        "camera_shake": "steady",
+        "layer_parallax": "single_plane",
+        "focus": "deep_focus",
+    }.get(field, "none")
     if value == default:
         pytest.skip("this is what it is compared with")
     base = {"action": "jump", "camera_move": "pan_left", "lighting": "golden_hour"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
+import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +21,14 @@ from animatrix.knowledge import timing
 from animatrix.knowledge.documents import parse_json, parse_yaml, read_document
 from animatrix.knowledge.tags import Tag, collect, kind_of, parse_tag_text, tag_text
 from animatrix.knowledge.taxonomy import Field, Taxonomy
-from animatrix.knowledge.terms import forbidden_character
+from animatrix.knowledge.terms import forbidden_character, shown
 
 DEFAULT_FRAMES = 33
 DEFAULT_FPS = 24.0
 MAX_FRAMES = 100_000
+MIN_FPS = 0.1
 MAX_NARRATIVE = 20_000
+_RATE_TEXT = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?$")
 _KEYS = ("narrative", "tags", "frames", "fps", "taxonomy_version")
 
 
@@ -37,7 +39,7 @@ class Directive(BaseModel):
         narrative: free text in any language; may be empty when there are tags.
         tags: field id -> its tags. Written as text, lists or objects; stored as tuples of :class:`Tag`.
         frames: length in frames at ``fps``, 1..100000.
-        fps: frames a second, above 0 up to 240.
+        fps: frames a second, 0.1..240; a fraction as text ("24000/1001") too.
         taxonomy_version: of the ids used. An older version is migrated; a newer major version is refused.
 
     Every fault raises :class:`AniMatrixError`. Pass ``context={"source": "caption"}`` to ``model_validate``
@@ -175,8 +177,8 @@ def canonicalise(data: Any, taxonomy: Taxonomy, asked: bool = True) -> dict[str,
         if key not in _KEYS:
             raise AniMatrixError(
                 Code.BAD_DIRECTIVE,
-                f"unknown key {key!r} in a directive",
-                did_you_mean(str(key), _KEYS) or f"the keys are {', '.join(_KEYS)}",
+                f"unknown key {shown(key)} in a directive",
+                did_you_mean(str(key)[:40], _KEYS) or f"the keys are {', '.join(_KEYS)}",
             )
     narrative = _narrative(data.get("narrative", ""))
     frames, fps = _frames(data.get("frames", DEFAULT_FRAMES)), _fps(data.get("fps", DEFAULT_FPS))
@@ -360,21 +362,19 @@ def _frames(raw: Any) -> int:
         raw = int(raw)
     if type(raw) is not int or not 1 <= raw <= MAX_FRAMES:
         raise AniMatrixError(
-            Code.BAD_DIRECTIVE, f"frames must be a whole number from 1 to {MAX_FRAMES}, not {raw!r:.40}"
+            Code.BAD_DIRECTIVE, f"frames must be a whole number from 1 to {MAX_FRAMES}, not {shown(raw)}"
         )
     return raw
 
 
 def _fps(raw: Any) -> float:
     if isinstance(raw, str):
-        with contextlib.suppress(ValueError, ZeroDivisionError):
-            raw = float(Fraction(raw.replace(" ", "")))
-    if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not _sane_rate(raw):
+        with contextlib.suppress(ZeroDivisionError):
+            raw = float(Fraction(raw)) if _RATE_TEXT.match(raw) else raw
+    # The comparison also turns away NaN and infinity.
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not MIN_FPS <= raw <= timing.MAX_RATE:
         raise AniMatrixError(
-            Code.BAD_DIRECTIVE, f"fps must be a number above 0 up to {timing.MAX_RATE:g}, not {raw!r:.40}"
+            Code.BAD_DIRECTIVE,
+            f"fps must be a number from {MIN_FPS:g} to {timing.MAX_RATE:g}, not {shown(raw)}",
         )
     return float(raw)
-
-
-def _sane_rate(rate: float) -> bool:
-    return math.isfinite(rate) and 0.1 <= rate <= timing.MAX_RATE

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from animatrix.errors import AniMatrixError, Code, did_you_mean
-from animatrix.knowledge.terms import fold, fold_kana
+from animatrix.knowledge.terms import fold, fold_kana, shown
 
 if TYPE_CHECKING:
     from animatrix.knowledge.taxonomy import AmbiguousTerm, CompoundTerm, Field, Taxonomy, Value
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _KIND_WEIGHT = {"id": 1.0, "label": 1.0, "alias": 0.95, "eponym": 0.9, "definition": 0.45}
 _EXACT, _PREFIX, _INSIDE, _FUZZY = 100.0, 80.0, 60.0, 50.0
 _FUZZY_CUTOFF = 0.7
+# Spelling neighbours of anything longer are not worth their quadratic cost.
+_LONGEST_TERM = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class TermIndex:
         if named := self._field_names.get(key):
             return Resolution(term, "field", field=named)
         raise AniMatrixError(
-            Code.UNKNOWN_VALUE, f"unknown term {term!r}", self._suggest(term, self._everywhere)
+            Code.UNKNOWN_VALUE, f"unknown term {shown(term)}", self._suggest(term, self._everywhere)
         )
 
     def knows(self, term: str, field: str) -> bool:
@@ -133,17 +135,20 @@ class TermIndex:
 
     def resolve_field(self, term: str) -> Field:
         """The field whose id or label ``term`` is; raises ``unknown-field`` with the nearest one."""
-        found = self._field_names.get(fold(term))
+        key = fold(term)
+        found = self._field_names.get(key)
         if found is not None:
             return found
-        hint = did_you_mean(term, self._taxonomy.fields)
-        if not hint and (near := difflib.get_close_matches(fold(term), self._field_names, n=1)):
-            hint = f"did you mean {self._field_names[near[0]].id!r}?"
-        if not hint and (owners := self._everywhere.get(fold(term))):
+        hint = ""
+        if owners := self._everywhere.get(key):
             hint = f"it is a value: {owners[0].field}={owners[0].id}"
+        elif len(term) <= _LONGEST_TERM:
+            hint = did_you_mean(term, self._taxonomy.fields)
+            if not hint and (near := difflib.get_close_matches(key, self._field_names, n=1)):
+                hint = f"did you mean {self._field_names[near[0]].id!r}?"
         raise AniMatrixError(
             Code.UNKNOWN_FIELD,
-            f"unknown field {term!r}",
+            f"unknown field {shown(term)}",
             hint or "`animatrix taxonomy show` lists the fields",
         )
 
@@ -170,7 +175,9 @@ class TermIndex:
         if owners:
             return self._as_owners(term, owners)
         raise AniMatrixError(
-            Code.UNKNOWN_VALUE, f"unknown value {term!r} for {field.id}", self._suggest_in(term, key, field)
+            Code.UNKNOWN_VALUE,
+            f"unknown value {shown(term)} for {field.id}",
+            self._suggest_in(term, key, field),
         )
 
     def _as_owners(self, term: str, owners: list[Value]) -> Resolution:
@@ -191,6 +198,8 @@ class TermIndex:
         return Resolution(term, "ambiguous", candidates=candidates, default=default, note=ambiguous.note)
 
     def _suggest_in(self, term: str, key: str, field: Field) -> str:
+        if len(term) > _LONGEST_TERM:
+            return f"choose one of {', '.join(field.values)}"
         if near := difflib.get_close_matches(term, field.values, n=1):
             return f"did you mean {near[0]!r}?"
         elsewhere = self._everywhere.get(key)
@@ -203,6 +212,8 @@ class TermIndex:
         return f"choose one of {', '.join(field.values)}"
 
     def _suggest(self, term: str, table: dict[str, list[Value]]) -> str:
+        if len(term) > _LONGEST_TERM:
+            return "try `animatrix taxonomy search`"
         near = difflib.get_close_matches(fold(term), table, n=3, cutoff=0.6)
         names = dict.fromkeys(f"{value.field}={value.id}" for word in near for value in table[word])
         return f"did you mean {' or '.join(list(names)[:3])}?" if names else "try `animatrix taxonomy search`"
@@ -221,7 +232,7 @@ class TermIndex:
             score = _overlap(wanted, entry)
             if score and (entry.key not in best or score > best[entry.key].score):
                 best[entry.key] = Hit(entry.key, round(score, 2), entry.text, entry.place)
-        if not best:
+        if not best and len(wanted) <= _LONGEST_TERM:
             best = self._neighbours(wanted, entries)
         return sorted(best.values(), key=lambda hit: -hit.score)[:limit]
 

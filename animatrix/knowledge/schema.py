@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.knowledge.directive import MAX_FRAMES, MAX_NARRATIVE
+from animatrix.knowledge.directive import MAX_FRAMES, MAX_NARRATIVE, MIN_FPS
 from animatrix.knowledge.taxonomy import Field, Taxonomy
 from animatrix.knowledge.timing import MAX_RATE
 
@@ -45,7 +45,7 @@ def directive_schema(taxonomy: Taxonomy, form: str = "input", lang: str = "en") 
             },
             "tags": {"type": "object", "properties": fields, "additionalProperties": False},
             "frames": {"type": "integer", "minimum": 1, "maximum": MAX_FRAMES},
-            "fps": {"type": "number", "minimum": 0.1, "maximum": MAX_RATE},
+            "fps": {"type": "number", "minimum": MIN_FPS, "maximum": MAX_RATE},
             "taxonomy_version": {"const": taxonomy.version}
             if form != "input"
             else {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},

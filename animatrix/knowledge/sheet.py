@@ -174,9 +174,12 @@ def read_word(text: str, taxonomy: Taxonomy) -> tuple[str, ...]:
 def _word_for(field_id: str, value_id: str, taxonomy: Taxonomy) -> str | None:
     """A value's sheet code, or another of its words where the code has other readings; None if none works."""
     value = taxonomy.fields[field_id].values.get(value_id)
-    if value is None or value.sheet_code is None:
+    # A cadence belongs on every sheet, with or without a code; other values only where studios write them.
+    if value is None or (value.sheet_code is None and field_id != CADENCE):
         return None
     for text in (value.sheet_code, value.label["ja"], *value.aliases):
+        if text is None:
+            continue
         try:
             if read_word(text, taxonomy) == (value.key,):
                 return text

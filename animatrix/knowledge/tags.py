@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge.taxonomy import RESERVED, Field, Taxonomy
-from animatrix.knowledge.terms import fold, forbidden_character
+from animatrix.knowledge.terms import fold, forbidden_character, shown
 
 Span = tuple[int, int]
+MAX_TAGS = 1_000  # of one field
 SYNTAX = "write field=value or field=value@first-last"
 _RANGE = re.compile(r"@\s*(\d{1,9})\s*(?:[-\u2013~]\s*(\d{1,9})\s*)?$")
 _SPAN_TEXT = re.compile(r"\s*(\d{1,9})\s*(?:[-\u2013~]\s*(\d{1,9})\s*)?$")
@@ -53,7 +55,7 @@ def parse_tag_text(text: str, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
     _refuse_controls(text, "a tag")
     name, equals, rest = text.translate(_WIDE_SYNTAX).partition("=")
     if not equals or not name.strip() or not rest.strip():
-        raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"cannot read the tag {text!r}", SYNTAX)
+        raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"cannot read the tag {shown(text)}", SYNTAX)
     field = taxonomy.resolve_field(name.strip())
     return collect({field.id: rest.strip()}, taxonomy)
 
@@ -68,6 +70,7 @@ def collect(raw: Any, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
     if raw is None:
         return found
     if isinstance(raw, (list, tuple)):
+        _refuse_crowds(raw)
         for text in raw:
             for field_id, tags in parse_tag_text(text, taxonomy).items():
                 found.setdefault(field_id, []).extend(tags)
@@ -87,11 +90,19 @@ def collect(raw: Any, taxonomy: Taxonomy) -> dict[str, list[Tag]]:
             found.setdefault(field.id, []).append(Tag(content))
             continue
         open_questions: list[AniMatrixError] = []
-        for term, span in _items(content, field, taxonomy):
+        for term, span in _refuse_crowds(_items(content, field, taxonomy)):
             for field_id, tag in _resolve(term, span, field, taxonomy, open_questions):
                 found.setdefault(field_id, []).append(tag)
         if open_questions and field.id not in found:
             raise open_questions[0]
+    return found
+
+
+def _refuse_crowds(items: Iterable[Any]) -> list[Any]:
+    """The items as a list; refused when there are more than any shot has, before they cost anything."""
+    found = list(islice(items, MAX_TAGS + 1))
+    if len(found) > MAX_TAGS:
+        raise AniMatrixError(Code.BAD_DIRECTIVE, f"more than {MAX_TAGS} tags", "split the shot")
     return found
 
 
@@ -133,9 +144,10 @@ def _items(content: Any, field: Field, taxonomy: Taxonomy) -> Iterable[tuple[str
     elif isinstance(content, Mapping):
         unknown = [key for key in content if key not in ("value", "span")]
         if unknown or "value" not in content:
+            keys = ", ".join(str(key)[:40] for key in [*content][:4])
             raise AniMatrixError(
                 Code.BAD_TAG_SYNTAX,
-                f"{field.id}: a tag is {{value, span}}, not {{{', '.join(str(key) for key in content)}}}",
+                f"{field.id}: a tag is {{value, span}}, not {{{keys}}}",
                 'write {"value": "...", "span": [first, last]}',
             )
         term = _text(content["value"], field)
@@ -151,7 +163,7 @@ def _items(content: Any, field: Field, taxonomy: Taxonomy) -> Iterable[tuple[str
 
 def _text(content: Any, field: Field) -> str:
     # YAML reads some studio words as numbers; a bare true or false is a mistake worth naming.
-    if isinstance(content, int) and not isinstance(content, bool):
+    if isinstance(content, int) and not isinstance(content, bool) and abs(content) < 10**9:
         return str(content)
     if not isinstance(content, str):
         raise AniMatrixError(
@@ -169,7 +181,7 @@ def _split(content: str, field: Field, taxonomy: Taxonomy) -> Iterable[tuple[str
     content = content.translate(_WIDE_SYNTAX).strip()
     head, at, _ = content.partition("@")
     if not content or not head.strip():
-        raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"{field.id}: empty value in {content!r}", SYNTAX)
+        raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"{field.id}: empty value in {shown(content)}", SYNTAX)
     # Some studio terms are spelt with a plus.
     spelt_with_plus = "+" in head and taxonomy.words.knows(head, field.id)
     pieces = [content] if spelt_with_plus else content.split("+")
@@ -178,15 +190,15 @@ def _split(content: str, field: Field, taxonomy: Taxonomy) -> Iterable[tuple[str
         term, at, _ = piece.partition("@")
         term = term.strip()
         if not term:
-            raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"{field.id}: empty value in {content!r}", SYNTAX)
+            raise AniMatrixError(Code.BAD_TAG_SYNTAX, f"{field.id}: empty value in {shown(content)}", SYNTAX)
         waiting.append(term)
         if at:
             match = _RANGE.search(piece)
             if match is None or match.start() != piece.index("@"):
                 raise AniMatrixError(
                     Code.BAD_TAG_SYNTAX,
-                    f"{field.id}: cannot read the frame range in {piece.strip()!r}",
-                    "write value@first-last, e.g. " + f"{term}@14-15",
+                    f"{field.id}: cannot read the frame range in {shown(piece.strip())}",
+                    f"write value@first-last, e.g. {term[:40]}@14-15",
                 )
             span = _checked(int(match[1]), int(match[2] or match[1]), field.id, term)
             yield from ((name, span) for name in waiting)
@@ -203,7 +215,7 @@ def _span(raw: Any, field_id: str, term: str) -> Span | None:
         return _checked(raw[0], raw[1], field_id, term)
     raise AniMatrixError(
         Code.BAD_SPAN,
-        f"{field_id}={term}: a span is [first, last], not {raw!r:.60}",
+        f"{field_id}={term}: a span is [first, last], not {shown(raw)}",
         "two whole frame numbers",
     )
 

@@ -29,6 +29,15 @@ def fold_kana(term: str) -> str:
     return fold(term).translate(_KATAKANA_TO_HIRAGANA)
 
 
+def shown(item: object, limit: int = 60) -> str:
+    """``repr`` for a message: never longer than ``limit``, and of numbers too long to print as well."""
+    try:
+        text = repr(item)
+    except ValueError:
+        return f"a very long {type(item).__name__}"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def forbidden_character(text: str) -> tuple[int, str] | None:
     """Position and ``U+XXXX`` name of the first control, bidirectional or lone-surrogate character, if any.
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge.tags import Tag
 from animatrix.knowledge.taxonomy import Constraint, Field, Taxonomy, Value
-from animatrix.knowledge.terms import fold
+from animatrix.knowledge.terms import fold, shown
 
 LEVELS = ("patch", "minor", "major")
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})$")
@@ -96,7 +96,7 @@ def parse_version(version: Any) -> tuple[int, int, int]:
     match = _VERSION.match(version) if isinstance(version, str) else None
     if match is None:
         raise AniMatrixError(
-            Code.TAXONOMY_VERSION, f"{version!r:.40} is not a taxonomy version", "write it like 0.1.0"
+            Code.TAXONOMY_VERSION, f"{shown(version)} is not a taxonomy version", "write it like 0.1.0"
         )
     return int(match[1]), int(match[2]), int(match[3])
 
@@ -162,7 +162,11 @@ def _diff_rules(old: Taxonomy, new: Taxonomy) -> Iterable[Change]:
             level = "major" if rule.severity == "error" else "minor"
             yield Change(level, rule_id, f"{rule.severity} constraint added")
         elif _reach(was) != _reach(rule):
-            level = "major" if rule.severity == "error" and not _no_stricter(was, rule) else "minor"
+            level = (
+                "major"
+                if rule.severity == "error" and not _no_stricter(_spelt_out(was, old), _spelt_out(rule, new))
+                else "minor"
+            )
             yield Change(level, rule_id, "constraint changed")
         elif was.message != rule.message:
             yield Change("patch", rule_id, "message changed")
@@ -179,6 +183,20 @@ def _reach(rule: Constraint) -> tuple[Any, ...]:
         rule.minimum,
         rule.maximum,
     )
+
+
+def _spelt_out(rule: Constraint, taxonomy: Taxonomy) -> Constraint:
+    """The rule with every ``field.*`` written as its values."""
+
+    def values(keys: tuple[str, ...]) -> tuple[str, ...]:
+        found: list[str] = []
+        for key in keys:
+            field_id, _, value_id = key.partition(".")
+            members = taxonomy.fields[field_id].values if value_id == "*" else (value_id,)
+            found.extend(f"{field_id}.{member}" for member in members)
+        return tuple(found)
+
+    return replace(rule, when=values(rule.when), targets=values(rule.targets), members=values(rule.members))
 
 
 def _no_stricter(was: Constraint, now: Constraint) -> bool:

@@ -24,6 +24,10 @@ def rules(document):
     return {item["id"]: item for item in document["constraints"]}
 
 
+def need_layers(document, target):
+    rules(document)["truck_needs_layers"]["targets"] = [f"layers.{target}"]
+
+
 def extra_rule(name, severity):
     return rule(name, "excludes", severity, when=["look.ink"], targets=["act.run"])
 
@@ -43,8 +47,9 @@ def extra_rule(name, severity):
         (lambda d: d["constraints"].remove(rules(d)["one_way"]), "minor", "one_way"),
         (lambda d: rules(d)["one_way"].update(severity="warn"), "minor", "one_way"),
         (lambda d: rules(d)["fix_is_fix"].update(targets=["move.left"]), "minor", "fix_is_fix"),
-        (lambda d: rules(d)["truck_needs_layers"].update(targets=["layers.flat"]), "major", "truck_needs_layers"),
-        (lambda d: rules(d)["truck_needs_layers"].update(targets=["layers.*"]), "minor", "truck_needs_layers"),
+        (lambda d: rules(d)["swarm_trails"].update(targets=["effect.spark"]), "major", "swarm_trails"),
+        (lambda d: need_layers(d, "flat"), "major", "truck_needs_layers"),
+        (lambda d: need_layers(d, "*"), "minor", "truck_needs_layers"),
         (lambda d: d["constraints"].append(extra_rule("w", "warn")), "minor", "w"),
         (lambda d: d["constraints"].append(extra_rule("e", "error")), "major", "e"),
         (lambda d: rules(d)["ink_is_calm"].update(severity="error"), "major", "ink_is_calm"),

@@ -25,7 +25,7 @@ def entry(frame, *values, **more):
 
 
 # As drawing programs write it: a drawing already up before frame 0, hyphens, both in-between marks, an entry
-# past the end, letters in drawing names, options and a subversion nobody specified, an undocumented field, dialogue.
+# past the end, letters in drawing names, options and a subversion nobody specified, an odd field, dialogue.
 FOREIGN = {
     "header": {"cut": "12", "scene": "3"},
     "subversion": "p1",

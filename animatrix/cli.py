@@ -26,8 +26,10 @@ HELP = "AniMatrix: anime video generation that thinks in art, not physics."
 def _usage() -> str:
     width = max(map(len, VERBS))
     lines = [f"  {verb:<{width}}  {help_line}" for verb, (_, _, help_line) in VERBS.items()]
-    return f"Usage: animatrix VERB [ARGS]...\n\n{HELP}\n\nVerbs:\n" + "\n".join(lines) + (
-        "\n\n`animatrix VERB --help` explains one, with an example.\n"
+    return (
+        f"Usage: animatrix VERB [ARGS]...\n\n{HELP}\n\nVerbs:\n"
+        + "\n".join(lines)
+        + ("\n\n`animatrix VERB --help` explains one, with an example.\n")
     )
 
 

@@ -37,7 +37,9 @@ def _keyframe(text: str) -> tuple[int, Path]:
 
 def _range(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
-        raise AniMatrixError(Code.BAD_OPTION, f"--{name} {value:g} is out of range", f"use {low:g} to {high:g}")
+        raise AniMatrixError(
+            Code.BAD_OPTION, f"--{name} {value:g} is out of range", f"use {low:g} to {high:g}"
+        )
 
 
 def _directive(narrative: str, tags: list[str], file: Path | None, frames: int | None) -> Any:
@@ -59,8 +61,8 @@ def _directive(narrative: str, tags: list[str], file: Path | None, frames: int |
         content["frames"] = frames
     asked: dict[str, list[dict[str, Any]]] = {}
     for text in tags:
-        name, parsed = Directive.parse_tag(text)
-        asked.setdefault(name, []).extend({"value": t.value, "span": t.span} for t in parsed)
+        for name, parsed in Directive.parse_tag(text).items():
+            asked.setdefault(name, []).extend({"value": t.value, "span": t.span} for t in parsed)
     content["tags"] |= asked
     return Directive.model_validate(content)
 
@@ -79,7 +81,8 @@ def generate(
     frames: Annotated[int | None, typer.Option(help="Length in frames, 4n+1 (default 33).")] = None,
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "160x96",
     keyframe: Annotated[
-        list[str] | None, typer.Option(help="INDEX=IMAGE: a given picture at an exact frame; repeat for more.")
+        list[str] | None,
+        typer.Option(help="INDEX=IMAGE: a given picture at an exact frame; repeat for more."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The clip to write; its report is written beside it.")] = Path(
         "clip.mp4"
@@ -89,7 +92,9 @@ def generate(
     """Make an anime clip from a narrative and tags, and read it back: asked against measured."""
     if out.suffix.lower() not in SUFFIXES:
         raise AniMatrixError(
-            Code.UNSUPPORTED_OUTPUT, f"--out {out} is not a video file name", f"end it in {' or '.join(SUFFIXES)}"
+            Code.UNSUPPORTED_OUTPUT,
+            f"--out {out} is not a video file name",
+            f"end it in {' or '.join(SUFFIXES)}",
         )
     if not out.parent.is_dir():
         raise AniMatrixError(Code.NOT_WRITABLE, f"folder {out.parent} does not exist", "create it first")

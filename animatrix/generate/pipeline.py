@@ -165,7 +165,9 @@ class AniMatrixPipeline(WanPipeline):
                     velocity = velocity + weight * v.float()
                 latents = self.scheduler.step(velocity, t, latents, return_dict=False)[0]
                 if callback_on_step_end is not None:
-                    latents = callback_on_step_end(self, i, int(t), {"latents": latents}).get("latents", latents)
+                    latents = callback_on_step_end(self, i, int(t), {"latents": latents}).get(
+                        "latents", latents
+                    )
                 bar.update()
 
         video: Any = latents
@@ -181,7 +183,9 @@ class AniMatrixPipeline(WanPipeline):
     def _check(self, directives: list[Directive], height: int, width: int, keyframes: Any) -> int:
         frames, step = directives[0].frames, self.vae_scale_factor_temporal
         if any(d.frames != frames for d in directives):
-            raise AniMatrixError(Code.BAD_OPTION, "directives of one batch must have the same number of frames")
+            raise AniMatrixError(
+                Code.BAD_OPTION, "directives of one batch must have the same number of frames"
+            )
         if frames % step != 1:
             low = max(1, (frames - 1) // step * step + 1)
             raise AniMatrixError(
@@ -215,7 +219,9 @@ class AniMatrixPipeline(WanPipeline):
             # decides where the narrative is cut.
             room -= config.tag_slots
             if any(d.tags for d in directives):
-                tags = self.tag_encoder(self.tag_encoder.tokenize(directives, limit=config.tag_slots).to(device))
+                tags = self.tag_encoder(
+                    self.tag_encoder.tokenize(directives, limit=config.tag_slots).to(device)
+                )
         texts = [d.narrative for d in directives]
         states = encode_text([*texts, ""], self.tokenizer, self.text_encoder, room).to(device, dtype)
         states = torch.nn.functional.pad(states, (0, 0, 0, config.text_len - room))

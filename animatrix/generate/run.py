@@ -79,7 +79,9 @@ def _read_image(path: Path) -> np.ndarray:
         raise AniMatrixError(Code.FILE_MISSING, f"keyframe picture {path} does not exist")
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
-        raise AniMatrixError(Code.FILE_UNREADABLE, f"keyframe picture {path} is not an image", "use PNG or JPEG")
+        raise AniMatrixError(
+            Code.FILE_UNREADABLE, f"keyframe picture {path} is not an image", "use PNG or JPEG"
+        )
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 

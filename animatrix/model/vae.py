@@ -1,15 +1,19 @@
 """The nano video autoencoder: 4 frames x 8 x 8 pixels to one latent position, cheap on two CPU cores.
 
+The encoder is linear: the principal components of 4x8x8 patches (a strided convolution, after all), so that it needs no training
+and latents can be made from the first minute. The decoder is its transpose plus a learned residual that restores what
+the components leave out: ink lines and the seams between patches.
+
 Two properties are chosen for animation rather than for photographs:
 
-* Every latent frame is encoded from its own four frames alone, and those four enter the network as separate channels,
-  never averaged. A one-frame flash or a drawing change on ones therefore cannot be blurred away by a temporal
-  convolution, and frame 0 has a latent of its own (4n+1 frames give n+1 latent frames, as in Wan).
+* Every latent frame is encoded from its own four frames alone, and those four enter as separate channels, never
+  averaged. A one-frame flash or a drawing change on ones therefore cannot be blurred away by a temporal convolution,
+  and frame 0 has a latent of its own (4n+1 frames give n+1 latent frames, as in Wan).
 * Only the decoder looks across latent frames, so that held drawings stay still instead of shimmering.
 
 It has the interface the Wan pipelines expect of a VAE (``config.z_dim``, ``latents_mean``, ``latents_std``,
-``scale_factor_temporal``, ``scale_factor_spatial``, ``encode(x).latents``, ``decode(z)``). It is deterministic: there is no
-posterior to sample.
+``scale_factor_temporal``, ``scale_factor_spatial``, ``encode(x).latents``, ``decode(z)``). It is deterministic: there is
+no posterior to sample.
 """
 
 from __future__ import annotations
@@ -57,22 +61,21 @@ class TimeMix(nn.Module):
 
 
 class AutoencoderNano(ModelMixin, ConfigMixin):
-    """Video autoencoder with independent latent frames.
+    """Video autoencoder with a linear encoder and independent latent frames.
 
     Args:
-        z_dim: latent channels.
-        encoder_widths, decoder_widths: channels at 1/2, 1/4 and 1/8 of the picture size.
+        z_dim: latent channels, the number of principal components kept.
+        widths: channels of the decoder's residual at 1/8, 1/4 and 1/2 of the picture size.
         pixel_width: channels per frame of the full-resolution refinement.
-        latents_mean, latents_std: per-channel statistics of the training corpus, ``z_dim`` numbers each.
+        latents_mean, latents_std: per-channel shift and scale of the normalised latents, ``z_dim`` numbers each.
     """
 
     @register_to_config
     def __init__(
         self,
-        z_dim: int = 24,
-        encoder_widths: tuple[int, ...] = (64, 96, 128),
-        decoder_widths: tuple[int, ...] = (72, 112, 160),
-        pixel_width: int = 12,
+        z_dim: int = 32,
+        widths: tuple[int, ...] = (128, 64, 32),
+        pixel_width: int = 8,
         latents_mean: tuple[float, ...] | None = None,
         latents_std: tuple[float, ...] | None = None,
         scale_factor_temporal: int = TEMPORAL,
@@ -81,59 +84,72 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         super().__init__()
         if latents_mean is None or latents_std is None:
             self.register_to_config(latents_mean=[0.0] * z_dim, latents_std=[1.0] * z_dim)
-        a, b, c = encoder_widths
-        self.enc_in = nn.Conv2d(3 * TEMPORAL * 4, a, 3, padding=1)
-        self.enc_half = Residual(a)
-        self.enc_to_quarter = nn.Conv2d(4 * a, b, 1)
-        self.enc_quarter = Residual(b)
-        self.enc_to_eighth = nn.Conv2d(4 * b, c, 1)
-        self.enc_eighth = Residual(c)
-        self.enc_out = nn.Conv2d(c, z_dim, 1)
-
-        a, b, c = decoder_widths
-        self.dec_in = nn.Conv2d(z_dim, c, 3, padding=1)
-        self.dec_time_a = TimeMix(c)
-        self.dec_eighth = Residual(c)
-        self.dec_time_b = TimeMix(c)
-        self.dec_to_quarter = nn.Conv2d(c, 4 * b, 1)
+        patch = 3 * TEMPORAL * SPATIAL**2
+        self.analysis = nn.Conv2d(patch, z_dim, 1)
+        self.synthesis = nn.Conv2d(z_dim, patch, 1)
+        a, b, c = widths
+        self.dec_in = nn.Conv2d(z_dim, a, 3, padding=1)
+        self.dec_time_a = TimeMix(a)
+        self.dec_eighth = Residual(a)
+        self.dec_time_b = TimeMix(a)
+        self.dec_to_quarter = nn.Conv2d(a, 4 * b, 1)
         self.dec_quarter = Residual(b)
         self.dec_time_c = TimeMix(b)
-        self.dec_to_half = nn.Conv2d(b, 4 * a, 1)
-        self.dec_half = Residual(a)
-        self.dec_half_b = Residual(a)
-        self.dec_to_pixels = nn.Conv2d(a, TEMPORAL * (pixel_width + 3) * 4, 3, padding=1)
+        self.dec_to_half = nn.Conv2d(b, 4 * c, 1)
+        self.dec_half = Residual(c)
+        self.dec_to_pixels = nn.Conv2d(c, TEMPORAL * (pixel_width + 3) * 4, 3, padding=1)
         # Block edges of the pixel shuffle are smoothed where they show: at full resolution, across neighbouring frames.
-        self.pixel_in = nn.Conv3d(pixel_width, pixel_width, (1, 3, 3), padding=(0, 1, 1))
+        self.pixel_in = nn.Conv3d(pixel_width + 3, pixel_width, (1, 3, 3), padding=(0, 1, 1))
         self.pixel_out = nn.Conv3d(pixel_width, 3, (3, 3, 3), padding=1)
-        nn.init.zeros_(self.pixel_out.weight)
-        nn.init.zeros_(self.pixel_out.bias)
+        for conv in (self.dec_to_pixels, self.pixel_out):
+            nn.init.zeros_(conv.weight)
+            nn.init.zeros_(conv.bias)
+
+    @torch.no_grad()
+    def init_components(self, x: Tensor) -> None:
+        """Set encoder and linear decoder to the principal components of the patches of ``x`` [B,3,4n+1,H,W]."""
+        patches = F.pixel_unshuffle(self._subframes(x), SPATIAL).movedim(1, -1).flatten(0, -2).double()
+        mean = patches.mean(0)
+        covariance = (patches - mean).T @ (patches - mean) / len(patches)
+        components = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, : self.config.z_dim]
+        self.analysis.weight.copy_(components.T[..., None, None])
+        self.analysis.bias.copy_(-components.T @ mean)
+        self.synthesis.weight.copy_(components[..., None, None])
+        self.synthesis.bias.copy_(mean)
+
+    @staticmethod
+    def _subframes(x: Tensor) -> Tensor:
+        """[B,3,4n+1,H,W] to [B*(n+1),12,H,W]: frame 0 is held to fill its latent frame."""
+        x = torch.cat([x[:, :, :1].expand(-1, -1, TEMPORAL - 1, -1, -1), x], dim=2)
+        return x.unflatten(2, (-1, TEMPORAL)).permute(0, 2, 3, 1, 4, 5).flatten(0, 1).flatten(1, 2)
 
     def encode(self, x: Tensor, return_dict: bool = True) -> AutoencoderTinyOutput | tuple[Tensor]:
         """Pixels [B,3,4n+1,H,W] in [-1,1] to latents [B,z_dim,n+1,H/8,W/8] (not normalised)."""
         b, _, f, h, w = x.shape
         if f % TEMPORAL != 1 or h % SPATIAL or w % SPATIAL:
             raise ValueError(f"need 4n+1 frames and sides divisible by {SPATIAL}, not {f} frames of {w}x{h}")
-        x = torch.cat([x[:, :, :1].expand(-1, -1, TEMPORAL - 1, -1, -1), x], dim=2)
-        x = x.unflatten(2, (-1, TEMPORAL)).permute(0, 2, 3, 1, 4, 5).reshape(-1, TEMPORAL * 3, h, w)
-        z = self.enc_half(self.enc_in(F.pixel_unshuffle(x, 2)))
-        z = self.enc_quarter(self.enc_to_quarter(F.pixel_unshuffle(z, 2)))
-        z = self.enc_eighth(self.enc_to_eighth(F.pixel_unshuffle(z, 2)))
-        z = self.enc_out(z).unflatten(0, (b, -1)).transpose(1, 2)
+        z = self.analysis(F.pixel_unshuffle(self._subframes(x), SPATIAL))
+        z = z.unflatten(0, (b, -1)).transpose(1, 2)
         return AutoencoderTinyOutput(latents=z) if return_dict else (z,)
 
     def decode(self, z: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
         """Latents [B,z_dim,n+1,h,w] to pixels [B,3,4n+1,8h,8w] in [-1,1]."""
         b = z.shape[0]
-        x = self.dec_in(z.transpose(1, 2).flatten(0, 1))
+        z_NCHW = z.transpose(1, 2).flatten(0, 1)
+        linear = F.pixel_shuffle(self.synthesis(z_NCHW), SPATIAL)
+        # The residual sees latents at the scale of the normalised ones, whatever the energy of the components.
+        x = self.dec_in(self.normalise(z).transpose(1, 2).flatten(0, 1))
         x = self.dec_time_b(self.dec_eighth(self.dec_time_a(x, b)), b)
         x = self.dec_quarter(F.pixel_shuffle(self.dec_to_quarter(x), 2))
         x = self.dec_half(F.pixel_shuffle(self.dec_to_half(self.dec_time_c(x, b)), 2))
-        x = self.dec_half_b(x)
         x = F.pixel_shuffle(self.dec_to_pixels(F.silu(x)), 2)
-        # [B*F, 4*(3+P), H, W] -> [B, 3+P, 4F, H, W]: each of the four frames owns its channels.
-        x = x.unflatten(0, (b, -1)).unflatten(2, (TEMPORAL, -1)).permute(0, 3, 1, 2, 4, 5).flatten(2, 3)
-        rgb, detail = x[:, :3], x[:, 3:]
-        rgb = rgb + self.pixel_out(F.silu(self.pixel_in(detail)))
+        # [B*F, 4*c, H, W] -> [B, c, 4F, H, W]: each of the four frames owns its channels.
+        linear, x = (
+            t.unflatten(0, (b, -1)).unflatten(2, (TEMPORAL, -1)).permute(0, 3, 1, 2, 4, 5).flatten(2, 3)
+            for t in (linear, x)
+        )
+        rgb = linear + x[:, :3]
+        rgb = rgb + self.pixel_out(F.silu(self.pixel_in(torch.cat([rgb, x[:, 3:]], 1))))
         rgb = rgb[:, :, TEMPORAL - 1 :]
         return DecoderOutput(sample=rgb) if return_dict else (rgb,)
 

@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing as mp
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +75,9 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default="train")
     parser.add_argument("--seed", type=int, default=0)
@@ -94,14 +95,6 @@ def main() -> None:
         w.join()
     if any(w.exitcode for w in workers):
         raise SystemExit("a render worker failed; see above")
-
-
-def follow(folder: Path, seen: set[int]) -> Iterator[tuple[int, np.ndarray, list[Directive]]]:
-    """Shards that have appeared since ``seen`` was last updated; adds them to it."""
-    for index in present(folder):
-        if index not in seen:
-            seen.add(index)
-            yield index, *read_shard(folder, index)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """Trains nano's transformer and tag encoder by flow matching on encoded shards.
 
-    python -m animatrix.train.transformer_train --shards runs/shards --vae runs/vae/vae --text runs/text --out runs/nano --minutes 30
+    python -m animatrix.train.transformer_train --shards runs/nano/shards --vae runs/nano/vae/vae \\
+        --text runs/nano/text --out runs/nano/transformer --minutes 60
 
-    x_t = (1-t) x_0 + t eps,   v = eps - x_0,   loss = mean |v_hat - v|^2,   t = s u / (1 + (s-1) u), u uniform   (flow matching,
-    Lipman et al. 2210.02747; the shift s as in SD3, 2403.03206)
+    x_t = (1-t) x_0 + t eps,   v = eps - x_0,   loss = mean |v_hat - v|^2,   t = s u / (1 + (s-1) u), u uniform
 
-Conditions are dropped at random so that every combination the guidance formula needs is learned: single tags, the whole tag
-channel, the text, both. A third of the samples carries keyframes. Muon for the matrices of the blocks, AdamW for the rest. To continue,
-run the same command with a larger ``--minutes``. New shards are picked up while training. This is the first, plain trainer: one
-process, no curriculum.
+(flow matching, Lipman et al. 2210.02747; the shift s as in SD3, 2403.03206). First single pictures, which teach drawing
+at an eighth of the cost, then clips of 25 and 33 frames. Conditions are dropped at random so that every
+combination the guidance formula needs is learned: single tags, the whole tag channel, the text, both. A third of the clips
+carries keyframes. Muon for the matrices of the blocks, AdamW for the rest. Shards that appear while training are picked
+up. To continue, run the same command again.
+
+This is the first, plain trainer: one process, no curriculum over deformation.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
@@ -32,9 +36,18 @@ from animatrix.model.transformer import AniMatrixTransformer3DModel, parameter_c
 from animatrix.model.vae import TEMPORAL, AutoencoderNano
 from animatrix.train.latents import LatentPool
 
-TAG_SLOTS = 24
+TAG_SLOTS = 32
 NARRATIVE_SLOTS = 48
 SHIFT = 3.0
+STILL_SHIFT = 1.5  # one picture has far fewer tokens than a clip: less noise hides it
+
+
+class Kind(NamedTuple):
+    """One kind of batch: latent frames, samples, timestep shift."""
+
+    latent_frames: int
+    batch: int
+    shift: float
 
 
 def nano_transformer(z_dim: int, text_dim: int, tag_dim: int) -> AniMatrixTransformer3DModel:
@@ -66,13 +79,24 @@ def init_weights(model: nn.Module) -> None:
 
 
 def drop_conditions(text: Tensor, null_text: Tensor, tags: TagBatch) -> tuple[Tensor, TagBatch]:
-    """10 % neither, 10 % text only, 15 % tags only, else both; half of the tag sets are thinned at a random rate."""
+    """10 % neither, 10 % text only, 15 % tags only, else both; most tag sets are thinned at a random rate."""
     b, device = len(text), text.device
     u = torch.rand(b, device=device)
     no_tags, no_text = u < 0.2, (u < 0.1) | ((u >= 0.2) & (u < 0.35))
-    keep = 1 - torch.rand(b, 1, device=device) * (torch.rand(b, 1, device=device) < 0.5)
+    keep = 1 - torch.rand(b, 1, device=device) * (torch.rand(b, 1, device=device) < 0.7)
     mask = tags.mask & (torch.rand(tags.mask.shape, device=device) < keep) & ~no_tags[:, None]
     return torch.where(no_text[:, None, None], null_text, text), tags._replace(mask=mask)
+
+
+def shorten(
+    latents: Tensor, key_index: Tensor, tags: TagBatch, latent_frames: int
+) -> tuple[Tensor, Tensor, TagBatch]:
+    """The first ``latent_frames`` of the clips; spans are rescaled, and what lies past the end is not asked for."""
+    full, short = (TEMPORAL * (n - 1) + 1 for n in (latents.shape[2], latent_frames))
+    span = tags.span * (full / short)
+    mask = tags.mask & (tags.whole | (span[..., 0] < 1))
+    key_index = torch.where(key_index < short, key_index, -1)
+    return latents[:, :, :latent_frames], key_index, tags._replace(span=span.clamp(max=1), mask=mask)
 
 
 def keyframe_condition(latents: Tensor, key_latents: Tensor, key_index: Tensor) -> Tensor:
@@ -81,6 +105,7 @@ def keyframe_condition(latents: Tensor, key_latents: Tensor, key_index: Tensor) 
     b, k = key_index.shape
     device = latents.device
     chosen = (torch.rand(b, 1, device=device) < 0.33) & (torch.rand(b, k, device=device) < 0.4)
+    chosen &= key_index >= 0
     sample, key = chosen.nonzero(as_tuple=True)
     place_keyframes(condition, sample, key_index[sample, key], key_latents[sample, key])
     first = (torch.rand(b, device=device) < 0.2).nonzero()[:, 0]
@@ -94,7 +119,7 @@ def optimizers(model: nn.Module, tags: nn.Module, lr: float) -> list[torch.optim
     ids = {id(p) for p in matrices}
     rest = [p for p in [*model.parameters(), *tags.parameters()] if id(p) not in ids]
     return [
-        torch.optim.Muon(matrices, lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(matrices, lr=2 * lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.95), weight_decay=0.01),
     ]
 
@@ -122,18 +147,28 @@ class Trainer:
         init_weights(self.model)
         self.average, self.tag_average = copy.deepcopy(self.model), copy.deepcopy(self.tags)
         self.optimizers = optimizers(self.model, self.tags, args.lr)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
         self.step, self.spent, self.clips = 0, 0.0, 0
         self.path = args.out / "state.pt"
         args.out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self.load()
-        self.pool = LatentPool(args.shards, self.vae, self.tags, TAG_SLOTS, NARRATIVE_SLOTS)
+        self.pool = LatentPool(
+            args.shards, args.out / "latents", self.vae, self.tags, TAG_SLOTS, NARRATIVE_SLOTS
+        )
         null = encode_text([""], self.tokenizer, self.text, NARRATIVE_SLOTS)
         self.null_text = nn.functional.pad(null, (0, 0, 0, TAG_SLOTS))
         self.log = open(args.out / "log.jsonl", "a")  # noqa: SIM115
 
     def parts(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "tags": self.tags, "average": self.average, "tag_average": self.tag_average}
+        return {
+            "model": self.model,
+            "tags": self.tags,
+            "average": self.average,
+            "tag_average": self.tag_average,
+        }
 
     def load(self) -> None:
         state = torch.load(self.path, map_location=self.device, weights_only=True)  # our own file
@@ -152,13 +187,21 @@ class Trainer:
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
 
-    def loss(self, rows: Tensor) -> Tensor:
+    def loss(self, kind: Kind) -> Tensor:
+        rows = torch.randint(self.pool.filled, (kind.batch,), device=self.device)
         latents, key_latents, key_index, text, tags = self.pool.batch(rows)
         latents, text = latents.float(), nn.functional.pad(text.float(), (0, 0, 0, TAG_SLOTS))
+        if kind.latent_frames == 1:
+            # A picture shows no timing: tags that hold for some frames only are not claimed of it.
+            latents = key_latents[:, 0, :, None].float()
+            tags = tags._replace(mask=tags.mask & tags.whole)
+            condition = empty_condition(latents)
+        else:
+            latents, key_index, tags = shorten(latents, key_index, tags, kind.latent_frames)
+            condition = keyframe_condition(latents, key_latents.float(), key_index)
         text, tags = drop_conditions(text, self.null_text, tags)
-        condition = keyframe_condition(latents, key_latents.float(), key_index)
-        u = torch.rand(len(rows), device=self.device)
-        t = SHIFT * u / (1 + (SHIFT - 1) * u)
+        u = torch.rand(kind.batch, device=self.device)
+        t = kind.shift * u / (1 + (kind.shift - 1) * u)
         noise = torch.randn_like(latents)
         t_ = t.view(-1, 1, 1, 1, 1)
         x_t = (1 - t_) * latents + t_ * noise
@@ -168,10 +211,20 @@ class Trainer:
             )[0]
         return (v.float() - (noise - latents)).square().mean()
 
+    def kind(self, progress: float) -> Kind:
+        """Pictures for the first part of the budget, then clips, every fifth batch at full length."""
+        if progress < self.args.stills:
+            return Kind(1, self.args.batch * 4, STILL_SHIFT)
+        return (
+            Kind(9, self.args.batch * 3 // 4, SHIFT)
+            if self.step % 5 == 0
+            else Kind(7, self.args.batch, SHIFT)
+        )
+
     def run(self) -> None:
         args, budget = self.args, self.args.minutes * 60
         while self.pool.filled < args.min_clips:
-            if not self.pool.grow(self.tokenizer, self.text, 64, args.consume):
+            if not self.pool.grow(self.tokenizer, self.text, 1):
                 time.sleep(2)
         print(
             f"{self.pool.filled} clips; transformer {parameter_count(self.model) / 1e6:.2f}M, "
@@ -183,17 +236,19 @@ class Trainer:
             self.model.compile_repeated_blocks()
         began, last_grow, running, parameters = time.monotonic() - self.spent, 0.0, 0.0, self._parameters()
         leg = time.monotonic()
-        while (elapsed := time.monotonic() - began) < budget and time.monotonic() - leg < args.leg_minutes * 60:
+        while (
+            elapsed := time.monotonic() - began
+        ) < budget and time.monotonic() - leg < args.leg_minutes * 60:
             scale = min(1, (self.step + 1) / 200) * min(1.0, max(0.02, (1 - elapsed / budget) / 0.35))
             for optimizer in self.optimizers:
                 for group in optimizer.param_groups:
-                    group["lr"] = args.lr * scale
+                    group["lr"] = group["initial_lr"] * scale
             if elapsed - last_grow > args.grow_seconds or last_grow == 0:
-                self.pool.grow(self.tokenizer, self.text, args.grow_shards, args.consume)
+                self.pool.grow(self.tokenizer, self.text, args.grow_shards)
                 last_grow = elapsed
-            rows = torch.randint(self.pool.filled, (args.batch,), device=self.device)
-            loss = self.loss(rows)
-            if self.step % 20 == 0 and not math.isfinite(loss.item()):
+            kind = self.kind(elapsed / budget)
+            loss = self.loss(kind)
+            if not math.isfinite(loss.item()):
                 raise SystemExit(f"loss is {loss.item()} at step {self.step}: stopped before the step")
             for optimizer in self.optimizers:
                 optimizer.zero_grad(set_to_none=True)
@@ -204,13 +259,14 @@ class Trainer:
             decay = min(args.ema, (1 + self.step) / (10 + self.step))
             update_average(self.average, self.model, decay)
             update_average(self.tag_average, self.tags, decay)
-            self.step, self.clips, self.spent = self.step + 1, self.clips + args.batch, elapsed
+            self.step, self.clips, self.spent = self.step + 1, self.clips + kind.batch, elapsed
             if self.step % args.log_every == 0:
                 value = loss.item()
                 running = value if running == 0 else 0.8 * running + 0.2 * value
                 row = {
-                    "step": self.step, "minutes": round(elapsed / 60, 2), "loss": round(value, 4),
-                    "loss_smooth": round(running, 4), "clips_seen": self.clips, "pool": self.pool.filled,
+                    "step": self.step, "minutes": round(elapsed / 60, 2), "frames": kind.latent_frames,
+                    "loss": round(value, 4), "loss_smooth": round(running, 4), "samples": self.clips,
+                    "pool": self.pool.filled,
                 }  # fmt: skip
                 print(json.dumps(row), flush=True)
                 self.log.write(json.dumps(row) + "\n")
@@ -245,20 +301,31 @@ class Trainer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--vae", type=Path, required=True)
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=30, help="of training in all; the learning rate falls to its end")
-    parser.add_argument("--leg-minutes", type=float, default=1e9, help="stop this run earlier, to be continued")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="of training in all; the learning rate falls to its end"
+    )
+    parser.add_argument(
+        "--leg-minutes", type=float, default=1e9, help="stop this run earlier, to be continued"
+    )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--ema", type=float, default=0.999)
+    parser.add_argument("--ema", type=float, default=0.998)
+    parser.add_argument(
+        "--stills", type=float, default=0.25, help="share of the budget spent on single pictures"
+    )
     parser.add_argument("--min-clips", type=int, default=512)
     parser.add_argument("--grow-seconds", type=float, default=20)
-    parser.add_argument("--grow-shards", type=int, default=8)
-    parser.add_argument("--consume", action="store_true", help="delete the frames of a shard once it is encoded")
+    parser.add_argument("--grow-shards", type=int, default=2)
+    parser.add_argument(
+        "--consume", action="store_true", help="delete the frames of a shard once it is encoded"
+    )
     parser.add_argument("--log-every", type=int, default=50)
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)

@@ -2,6 +2,9 @@
 
     python -m animatrix.train.vae_train --shards runs/shards --out runs/vae --minutes 20
 
+The encoder is the principal components of the first shards and is never trained; `--minutes 0` writes it and stops, so that the
+transformer can start on its latents while the decoder learns.
+
 Loss: Charbonnier on pixels + L1 on their spatial and temporal differences (ink lines are thin and drawings change abruptly;
 plain L1 is content to soften both). Latents are trained under additive noise, so that the decoder forgives the small
 errors a diffusion model leaves in them. To continue, run the same command again.
@@ -18,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from animatrix.model.vae import AutoencoderNano
@@ -87,17 +89,27 @@ def measure(vae: AutoencoderNano, clips: np.ndarray, device: torch.device) -> di
 
 
 @torch.no_grad()
-def set_statistics(vae: AutoencoderNano, clips: np.ndarray, device: torch.device) -> None:
-    """Record the per-channel mean and standard deviation of the latents."""
-    z = torch.cat([vae.encode(to_pixels(c[None], device)).latents.float() for c in clips])
+def set_statistics(vae: AutoencoderNano, x: Tensor) -> None:
+    """Record the shift and scale of the normalised latents from pixels ``x`` [B,3,T,H,W].
+
+    Channels are divided by the *square root* of their standard deviation: fully whitened components make most of a
+    diffusion loss out of detail nobody can predict; raw ones leave all but the first few under the noise. The common
+    factor brings the mean variance to 1.
+    """
+    z = vae.encode(x).latents.float()
+    std = z.std((0, 2, 3, 4))
+    scale = std.sqrt()
+    scale = scale * (std / scale).square().mean().sqrt()
     vae.register_to_config(
         latents_mean=[round(v, 5) for v in z.mean((0, 2, 3, 4)).tolist()],
-        latents_std=[round(v, 5) for v in z.std((0, 2, 3, 4)).tolist()],
+        latents_std=[round(v, 5) for v in scale.tolist()],
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20)
@@ -105,16 +117,31 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=9)
     parser.add_argument("--crop", type=int, nargs=2, default=(96, 64), metavar=("W", "H"))
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--noise", type=float, default=0.05, help="latent noise, in standard deviations")
-    parser.add_argument("--z-dim", type=int, default=24)
+    parser.add_argument(
+        "--noise", type=float, default=0.05, help="latent noise, in units of the normalised latents"
+    )
+    parser.add_argument("--z-dim", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    vae = AutoencoderNano(z_dim=args.z_dim).to(device)
-    vae.train()
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=args.lr, betas=(0.9, 0.95), weight_decay=1e-4)
+    sampler = ShardSampler(args.shards, args.frames, tuple(args.crop), args.seed)
+    held = np.concatenate([m[:4] for m in list(sampler.maps.values())[:8]])
+    if not (args.out / "vae").exists():
+        start = AutoencoderNano(z_dim=args.z_dim)
+        sample = to_pixels(
+            np.concatenate([m[4:20] for m in list(sampler.maps.values())[:16]]), torch.device("cpu")
+        )
+        start.init_components(sample)
+        set_statistics(start, sample)
+        start.save_pretrained(args.out / "vae", safe_serialization=True)
+        print("components:", json.dumps(measure(start, held[:8], torch.device("cpu"))), flush=True)
+    vae = AutoencoderNano.from_pretrained(args.out / "vae").to(device).train()
+    # The encoder stays what it is: latents made at any time remain valid while the decoder learns.
+    vae.analysis.requires_grad_(False)
+    parameters = [p for p in vae.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=args.lr, betas=(0.9, 0.95), weight_decay=1e-4)
     step, spent, state_path = 0, 0.0, args.out / "state.pt"
     if state_path.exists():
         state = torch.load(state_path, map_location=device, weights_only=True)  # our own file
@@ -123,31 +150,27 @@ def main() -> None:
         step, spent = state["step"], state["spent"]
         print(f"continuing at step {step}, {spent / 60:.1f} min spent", flush=True)
 
-    sampler = ShardSampler(args.shards, args.frames, tuple(args.crop), args.seed + step)
+    sampler.rng = np.random.default_rng([args.seed, step])
     budget, began = args.minutes * 60, time.monotonic() - spent
-    held = np.concatenate([m[:4] for m in list(sampler.maps.values())[:8]])
     log = open(args.out / "log.jsonl", "a")  # noqa: SIM115
     amp = torch.autocast(device.type, dtype=torch.bfloat16)
-    z_scale = 1.0
+    z_scale = torch.tensor(vae.config.latents_std, device=device).view(1, -1, 1, 1, 1)
     while (elapsed := time.monotonic() - began) < budget:
         progress = elapsed / budget
         lr = args.lr * min(1, (step + 1) / 100) * min(1.0, (1 - progress) / 0.5)
         for group in optimizer.param_groups:
             group["lr"] = lr
         x = to_pixels(sampler.batch(args.batch), device)
-        with amp:
+        with torch.no_grad():
             z = vae.encode(x).latents
-            if step % 50 == 0:
-                z_scale = z.detach().float().std().item()
-            z_noisy = z + args.noise * z_scale * torch.randn_like(z)
-            y = vae.decode(z_noisy).sample
-        # A weak pull to the unit ball stands in for the KL term: it keeps channels from growing without bound.
-        loss = reconstruction_loss(y.float(), x) + 1e-4 * z.float().square().mean()
+        with amp:
+            y = vae.decode(z + args.noise * z_scale * torch.randn_like(z)).sample
+        loss = reconstruction_loss(y.float(), x)
         if not torch.isfinite(loss):
             raise SystemExit(f"loss is {loss.item()} at step {step}: stopped before the step")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
         if step % 500 == 0 or step == 50:
@@ -162,7 +185,6 @@ def main() -> None:
     torch.save(state, state_path.with_suffix(".tmp"))
     state_path.with_suffix(".tmp").replace(state_path)
     vae.eval()
-    set_statistics(vae, held, device)
     print("final", json.dumps({"step": step} | measure(vae, held, device)), flush=True)
     vae.save_pretrained(args.out / "vae", safe_serialization=True)
 

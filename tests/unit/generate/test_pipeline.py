@@ -1,0 +1,114 @@
+"""Guidance, passes, keyframes and loading of the pipeline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from animatrix import AniMatrixError, AniMatrixPipeline, Directive
+from animatrix.generate.pipeline import guidance_weights
+
+TAGS = {"camera_move": "pan_left", "impact_frame": "white_frame@5-6"}
+
+
+def directive(narrative="A girl runs.", frames=9, **tags):
+    return Directive.model_validate({"narrative": narrative, "tags": tags, "frames": frames, "fps": 24})
+
+
+def run(pipe, d, seed=1, **kw):
+    options = {"height": 32, "width": 32, "num_inference_steps": 2} | kw
+    return pipe(d, generator=torch.Generator().manual_seed(seed), **options).frames
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "has_text", "has_tags", "passes"),
+    [
+        (3, 3, True, True, {"none": -2, "full": 3}),
+        (3, 5, True, True, {"none": -2, "text": -2, "full": 5}),
+        (1, 4, True, True, {"text": -3, "full": 4}),
+        (1, 1, True, True, {"full": 1}),
+        (3, 5, True, False, {"none": -2, "text": 3}),
+        (3, 5, False, True, {"none": -4, "full": 5}),
+        (1, 1, True, False, {"text": 1}),
+        (1, 1, False, False, {"none": 1}),
+    ],
+)
+def test_guidance_runs_only_the_passes_that_count(text, tag, has_text, has_tags, passes):
+    weights = guidance_weights(text, tag, has_text=has_text, has_tags=has_tags)
+    assert weights == pytest.approx(passes)
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("scales", "count"), [((1, 1), 1), ((3, 3), 2), ((3, 5), 3)])
+def test_forward_count_per_step(tiny_pipeline, monkeypatch, scales, count):
+    calls = []
+    forward = tiny_pipeline.transformer.forward
+    monkeypatch.setattr(
+        tiny_pipeline.transformer, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k)
+    )
+    run(tiny_pipeline, directive(**TAGS), guidance_scale=scales[0], tag_guidance_scale=scales[1])
+    assert len(calls) == 2 * count
+
+
+def test_three_pass_guidance_equals_the_formula(tiny_pipeline):
+    """v = v_none + s_text (v_text - v_none) + s_tag (v_full - v_text), by a plain Euler step."""
+    d, pipe = directive(**TAGS), tiny_pipeline
+    latents = torch.randn(1, 4, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    got = run(
+        pipe, d, num_inference_steps=1, guidance_scale=2.5, tag_guidance_scale=4.0, latents=latents,
+        output_type="latent",
+    )  # fmt: skip
+    text, null, tags = pipe._encode([d])
+    x = torch.cat([latents, torch.zeros(1, 8, 3, 4, 4)], 1)
+
+    def velocity(states, tag):
+        with torch.no_grad():
+            return pipe.transformer(x, torch.tensor([1000.0]), states, tags=tag).sample
+
+    none, only_text, full = velocity(null, None), velocity(text, None), velocity(text, tags)
+    v = none + 2.5 * (only_text - none) + 4.0 * (full - only_text)
+    assert torch.allclose(got, latents - v, atol=1e-4)
+
+
+def test_same_seed_same_bytes_and_one_tag_changes_them(tiny_pipeline):
+    a, b = run(tiny_pipeline, directive(**TAGS)), run(tiny_pipeline, directive(**TAGS))
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, run(tiny_pipeline, directive(**(TAGS | {"camera_move": "pan_right"}))))
+    assert not np.array_equal(a, run(tiny_pipeline, directive(**TAGS), seed=2))
+
+
+def test_a_clip_of_a_batch_is_what_it_would_be_alone(tiny_pipeline):
+    pair = [directive(**TAGS), directive("A boy waves.")]
+    generators = [torch.Generator().manual_seed(s) for s in (1, 2)]
+    both = tiny_pipeline(pair, height=32, width=32, num_inference_steps=2, generator=generators).frames
+    assert np.allclose(both[0], run(tiny_pipeline, pair[0])[0], atol=1e-4)
+    assert np.allclose(both[1], run(tiny_pipeline, pair[1], seed=2)[0], atol=1e-4)
+
+
+def test_a_keyframe_changes_the_clip(tiny_pipeline):
+    picture = np.full((32, 32, 3), 255, np.uint8)
+    plain, given = run(tiny_pipeline, directive()), run(tiny_pipeline, directive(), keyframes={3: picture})
+    assert not np.allclose(plain, given, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": 10}, "frames=10 is not 4n\\+1, the lengths this model makes; use 9 or 13"),
+        ({"width": 40}, "width=40 is not a multiple of 16; use 32"),
+        ({"height": 0}, "height=0 is not a multiple of 16; use 16"),
+        ({"keyframes": {9: None}}, "keyframe 9 is outside the shot of 9 frames; use 0 to 8"),
+    ],
+)
+def test_requests_the_model_cannot_make_are_refused(tiny_pipeline, options, message):
+    d = directive(frames=options.pop("frames", 9))
+    with pytest.raises(AniMatrixError, match=message):
+        run(tiny_pipeline, d, **options)
+
+
+def test_saved_pipeline_loads_in_the_diffusers_layout_and_gives_the_same_clip(tiny_pipeline, tiny_model):
+    again = AniMatrixPipeline.from_pretrained(tiny_model)
+    again.set_progress_bar_config(disable=True)
+    assert np.array_equal(run(again, directive(**TAGS)), run(tiny_pipeline, directive(**TAGS)))
+    assert not list(tiny_model.rglob("*.bin")) and not list(tiny_model.rglob("*.pt"))

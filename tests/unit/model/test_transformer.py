@@ -1,0 +1,147 @@
+"""The tag channel: equal to Wan when zero, a set, in time, and learnable."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import WanTransformer3DModel
+
+from animatrix import Directive
+from animatrix.model import AniMatrixTransformer3DModel, TagEncoder
+
+TINY = {
+    "num_attention_heads": 2,
+    "attention_head_dim": 12,
+    "in_channels": 4,
+    "out_channels": 4,
+    "text_dim": 16,
+    "freq_dim": 16,
+    "ffn_dim": 32,
+    "num_layers": 2,
+    "rope_max_seq_len": 32,
+}
+
+
+def directive(**tags):
+    return Directive.model_validate({"narrative": "A girl runs.", "tags": tags, "frames": 17, "fps": 24})
+
+
+@pytest.fixture
+def encoder():
+    torch.manual_seed(0)
+    return TagEncoder(dim=16, num_layers=1, num_heads=2).eval()
+
+
+@pytest.fixture
+def inputs():
+    g = torch.Generator().manual_seed(1)
+    return {
+        "hidden_states": torch.randn(1, 4, 5, 4, 6, generator=g),
+        "timestep": torch.tensor([700.0]),
+        # 12 tokens of text, then the zero padding tags move into
+        "encoder_hidden_states": torch.nn.functional.pad(torch.randn(1, 12, 16, generator=g), (0, 0, 0, 20)),
+    }
+
+
+def opened(wan) -> AniMatrixTransformer3DModel:
+    """A model whose tag paths are open."""
+    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+    torch.manual_seed(2)
+    for path in model._tag_paths():
+        torch.nn.init.normal_(path.weight, std=0.3)
+    return model
+
+
+@pytest.fixture
+def wan():
+    torch.manual_seed(0)
+    return WanTransformer3DModel(**TINY).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tagged", [False, True])
+def test_fresh_model_is_bit_equal_to_wan_with_or_without_tags(wan, encoder, inputs, dtype, tagged):
+    wan = wan.to(dtype)
+    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+    inputs = {k: v if k == "timestep" else v.to(dtype) for k, v in inputs.items()}
+    tags = encoder(encoder.tokenize([directive(camera_move="pan_left")])) if tagged else None
+    with torch.no_grad():
+        assert torch.equal(model(**inputs, tags=tags).sample, wan(**inputs).sample)
+
+
+def test_per_token_timesteps_are_bit_equal_to_wan(wan, encoder, inputs):
+    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+    inputs["timestep"] = torch.linspace(0, 900, 5 * 2 * 3)[None]
+    tags = encoder(encoder.tokenize([directive(camera_move="pan_left")]))
+    with torch.no_grad():
+        assert torch.equal(model(**inputs, tags=tags).sample, wan(**inputs).sample)
+
+
+def test_open_paths_let_tags_through_and_order_does_not_matter(wan, encoder, inputs):
+    model = opened(wan)
+    a = directive(camera_move="pan_left", drawing_cadence="twos", palette="vivid")
+    batch = encoder.tokenize([a])
+    flipped = type(batch)(*(x.flip(1) for x in batch))
+    with torch.no_grad():
+        plain = model(**inputs).sample
+        one = model(**inputs, tags=encoder(batch)).sample
+        other = model(**inputs, tags=encoder(flipped)).sample
+    assert (one - plain).abs().max() > 1e-3
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_a_sample_without_tags_in_a_batch_is_the_request_without_a_tag_channel(wan, encoder, inputs):
+    model = opened(wan)
+    two = {k: v.expand(2, *v.shape[1:]) for k, v in inputs.items()}
+    tags = encoder(encoder.tokenize([directive(camera_move="pan_left"), directive()]))
+    with torch.no_grad():
+        both = model(**two, tags=tags).sample
+        assert torch.allclose(both[1], model(**inputs).sample[0], atol=1e-6)
+        assert not torch.allclose(both[0], both[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(("span", "latent"), [("0-0", 0), ("1-4", 1), ("5-5", 2), ("16-16", 4)])
+def test_span_track_reaches_the_latent_frame_of_the_span_and_no_other(wan, encoder, span, latent):
+    model = opened(wan)
+    tags = encoder(encoder.tokenize([directive(impact_frame=f"white_frame@{span}")]))
+    energy = model._frame_track(tags, 5, torch.float32)[0].detach().square().sum(-1)
+    assert energy[latent] > 1e-6
+    assert energy.sum() == pytest.approx(energy[latent].item(), rel=1e-4)
+
+
+def test_gradients_reach_every_tag_parameter_after_one_step(wan, encoder, inputs):
+    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16).train()
+    encoder.train()
+    parameters = [*model.parameters(), *encoder.parameters()]
+    batch = encoder.tokenize([directive(camera_move="pan_left", impact_frame="white_frame@5-6")])
+    for _ in range(2):  # the first step opens the zeroed projections, the second reaches behind them
+        for p in parameters:
+            p.grad = None
+        model(**inputs, tags=encoder(batch)).sample.square().sum().backward()
+        with torch.no_grad():
+            for p in parameters:
+                p -= 1e-3 * (0 if p.grad is None else p.grad)
+    dead = [
+        n
+        for module in (model, encoder)
+        for n, p in module.named_parameters()
+        if ("tag_" in n or module is encoder) and (p.grad is None or not p.grad.abs().sum() > 0)
+    ]
+    assert dead == []
+
+
+def test_from_wan_shares_weights_and_refuses_a_foreign_config(wan):
+    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+    assert model.blocks[0].attn1.to_q.weight.data_ptr() == wan.blocks[0].attn1.to_q.weight.data_ptr()
+    wan.blocks[0].extra = torch.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="extra"):
+        AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+
+
+def test_saved_model_loads_back_equal(wan, encoder, inputs, tmp_path):
+    model = opened(wan)
+    model.save_pretrained(tmp_path)
+    again = AniMatrixTransformer3DModel.from_pretrained(tmp_path)
+    tags = encoder(encoder.tokenize([directive(camera_move="pan_left")]))
+    with torch.no_grad():
+        assert torch.equal(model(**inputs, tags=tags).sample, again(**inputs, tags=tags).sample)

@@ -7,7 +7,8 @@ sample = Corpus(seed=0)[12]                  # endless labelled shots
 """
 
 from animatrix.synthetic.corpus import Corpus, Sample, Still
-from animatrix.synthetic.scene import RENDERABLE, Scene
+from animatrix.synthetic.drawable import RENDERABLE
+from animatrix.synthetic.scene import Scene
 from animatrix.synthetic.studio import render
 from animatrix.synthetic.truth import Event, Truth
 

@@ -27,6 +27,7 @@ class Beat:
     blink: float
     wind: float  # heads of sway at the tips, signed by direction in puppet space
     seed: int
+    under_way: bool = False  # a followed runner is running when the shot opens
 
 
 def smooth(t: float) -> float:
@@ -222,7 +223,7 @@ def run(t: float, b: Beat) -> Pose:
 
 def dash(t: float, b: Beat) -> Pose:
     """Wind-up crouch, then a low burst with the arms trailing."""
-    start = min(b.hit, 0.42)
+    start = -0.2 if b.under_way else min(b.hit, 0.42)
     w = TAU * (max(0.0, t - start) * b.tempo / (12 / 24) + b.phase)
     hn, kn = _stride(w, 1.0, 1.6)
     hf, kf = _stride(w + np.pi, 1.0, 1.6)
@@ -263,7 +264,7 @@ def dash(t: float, b: Beat) -> Pose:
     a = smooth((t - start + 0.06) / 0.12)
     stand = Pose(yaw=0.75, front=0.35, brow=-0.6, smile=0.1)
     p = between(between(stand, crouch, smooth(t / max(start - 0.12, 0.1))), burst, a)
-    return p.but(x=7.5 * b.tempo * max(0.0, t - start) / (12 / 24))
+    return p.but(x=7.5 * b.tempo * max(0.0, t - max(0.0, start)) / (12 / 24))
 
 
 def jump(t: float, b: Beat) -> Pose:

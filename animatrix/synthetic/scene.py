@@ -9,58 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive, Tag
-from animatrix.synthetic.acting import ACTIONS, TIMED, TRAVELS, Beat
-from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
+from animatrix.synthetic.acting import ACTIONS, TRAVELS, Beat
 from animatrix.synthetic.design import Design, cast_design
-from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
-from animatrix.synthetic.ink import LINE_STYLES
-from animatrix.synthetic.palette import GRADES
-from animatrix.synthetic.places import PLACES
-from animatrix.synthetic.sheet import HOLDS
-
-# shot_scale -> (figure height in frame heights, crown of the head from the top, enlargement of the set)
-SHOT_SCALES: dict[str, tuple[float, float, float]] = {
-    "long": (0.42, 0.42, 0.92),
-    "full": (0.77, 0.130, 1.0),
-    "medium_long": (1.14, 0.115, 1.25),
-    "medium": (1.55, 0.125, 1.5),
-    "medium_close": (2.05, 0.13, 1.75),
-    "close_up": (3.05, 0.13, 2.1),
-}
-STEPS = {"no_shadow": 0, "one_step": 1, "two_step": 2}
-HOUR_OF_LIGHT = {"golden_hour": "sunset", "night_blue": "night"}
-
-# What can be drawn. A directive that asks for anything else is refused.
-RENDERABLE: dict[str, tuple[str, ...]] = {
-    "rendering_tradition": ("cel_anime",),
-    "line_style": tuple(LINE_STYLES),
-    "shading_steps": tuple(STEPS),
-    "palette": tuple(GRADES),
-    "lighting": ("flat_even", "golden_hour", "night_blue", "backlight"),
-    "background_style": ("painted_poster",),
-    "character_proportion": ("four_five_heads", "six_heads"),
-    "drawing_cadence": tuple(HOLDS),
-    "limited_technique": ("lip_flap", "eye_blink", "none"),
-    "motion_energy": ("static",),
-    "action": tuple(ACTIONS),
-    "smear_technique": ("none",),
-    "body_deformation": ("none", "squash_stretch"),
-    "background_animation": ("static_background", "scrolled_background"),
-    "shot_scale": tuple(SHOT_SCALES),
-    "camera_angle": ("eye_level",),
-    "horizon": ("level_horizon",),
-    "camera_move": tuple(MOVES),
-    "move_speed": tuple(FOLLOW_SPEEDS),
-    "layer_parallax": ("single_plane", "contact_multi", "multiplane"),
-    "camera_shake": tuple(SHAKES),
-    "focus": ("deep_focus", "background_blur"),
-    "graphic_device": (*DEVICES, "none"),
-    "impact_frame": (*IMPACTS, "none"),
-    "natural_effect": (*NATURAL, "none"),
-    "finish": (*FINISHES, "none"),
-}
+from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
+from animatrix.synthetic.places import PLACES, Place
+from animatrix.synthetic.sheet import expose
 
 
 @dataclass(frozen=True)
@@ -138,6 +92,12 @@ class Scene:
         return self.hour
 
     @property
+    def blinks(self) -> bool:
+        """Whether a drawing of closed eyes is under the camera at some frame."""
+        since = expose(list(self.cadence), self.frames, self.fps, self.slow_hold) / self.fps - self.beat.blink
+        return self.action not in ("react", "turn") and bool(((since > 0.03) & (since < 0.13)).any())
+
+    @property
     def camera_moves(self) -> tuple[str, ...]:
         return tuple(m for m, _, _ in self.moves)
 
@@ -147,24 +107,11 @@ def stream(seed: int, concern: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), concern]))
 
 
-def check_drawable(directive: Directive) -> None:
-    """Raise AniMatrixError(UNSUPPORTED_VALUE) for the first tag that cannot be drawn."""
-    for name, tags in directive.tags.items():
-        known = RENDERABLE.get(name)
-        if known is None:
-            raise AniMatrixError(
-                Code.UNSUPPORTED_VALUE,
-                f"the renderer cannot draw {name}",
-                f"drawable fields: {', '.join(RENDERABLE)}",
-            )
-        for tag in tags:
-            if tag.value not in known:
-                near = did_you_mean(tag.value, known)
-                raise AniMatrixError(
-                    Code.UNSUPPORTED_VALUE,
-                    f"the renderer cannot draw {name}={tag.value}",
-                    f"drawable: {', '.join(known)}" + (f"; {near}" if near else ""),
-                )
+def _suits(place: Place, name: str, hour: str | None, air: set[str], cast: str) -> bool:
+    """Whether a place may be shown at this hour with this in the air; nothing falls indoors."""
+    if (cast == "train" and place.held_out) or (hour is not None and hour not in place.hours):
+        return False
+    return not air or (place.outdoors and not (name == "snowfield" and air - {"snow"}))
 
 
 def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
@@ -198,17 +145,13 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     # where and when
     lights = tuple(v for v in d.values("lighting") if v != "none")
     hour = next((HOUR_OF_LIGHT[v] for v in lights if v in HOUR_OF_LIGHT), None)
-    names = [
-        n
-        for n, p in PLACES.items()
-        if (cast != "train" or not p.held_out) and (hour is None or hour in p.hours)
-    ]
     air = {v for v in d.values("natural_effect") if v != "none"}
-    if air:  # nothing falls indoors, no rain on snow, no petals in it
-        names = [n for n in names if PLACES[n].outdoors and not (n == "snowfield" and air - {"snow"})]
-    if cast == "held_out" and place_rng.random() < 0.5:
-        names = [n for n in names if PLACES[n].held_out] or names
-    place = names[int(place_rng.integers(len(names)))]
+    # places in the seed's own order, and the first that suits: tags that say what was chosen choose it again
+    prefer_new = cast == "held_out" and place_rng.random() < 0.5
+    order = [list(PLACES)[k] for k in place_rng.permutation(len(PLACES))]
+    if prefer_new:
+        order.sort(key=lambda n: not PLACES[n].held_out)
+    place = next(n for n in order if _suits(PLACES[n], n, hour, air, cast))
     hours = [h for h in PLACES[place].hours if not ("flat_even" in lights and h != "day")]
     hour_draw, sky_draw = place_rng.random(), place_rng.random()
     hour = hour or (hours or ["day"])[int(hour_draw * len(hours or ["day"]))]
@@ -221,23 +164,29 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         lights = (*lights, "golden_hour")
     if hour == "night" and "night_blue" not in lights:
         lights = (*lights, "night_blue")
-    if cloudy and "flat_even" not in lights and not set(lights) & {"golden_hour", "night_blue"}:
+    if cloudy and hour == "day" and "flat_even" not in lights:
         lights = (*lights, "flat_even")
     # who does what
     moves = spanned("camera_move")
     names_asked = [m for m, _, _ in moves]
     actions = [v for v in d.values("action")]
     cadence = spanned("drawing_cadence")
-    held = "still" in [c for c, _, _ in cadence] or "static" in d.values("motion_energy")
-    scale_asked = first("shot_scale", "")
+    if not cadence and "static" in d.values("motion_energy"):
+        cadence = (("still", 0, last),)
+    held = "still" in [c for c, _, _ in cadence]
+    grounds, techniques = d.values("background_animation"), d.values("limited_technique")
+    scale_asked = first("shot_scale", "medium_close" if {"eye_blink", "lip_flap"} & set(techniques) else "")
     tight = scale_asked in ("medium", "medium_close", "close_up")
     pool = ["idle", "speak", "gesture", "react", "turn"] if held or tight else list(ACTIONS)
-    if "follow" in names_asked:
+    if {"none", "eye_blink"} & set(techniques):
+        pool = [a for a in pool if a not in ("speak", "react", "turn")]
+    if "follow" in names_asked or (not moves and "scrolled_background" in grounds):
         pool = ["idle", "gesture"] if held else ["walk", "run", "run", "dash"]
-    free_action = pool[int(stage_rng.integers(len(pool)))]
+    free_action = pool[int(stage_rng.random() * len(pool))]
     base = [a for a in actions if a not in ("speak", "gesture")] or actions or [free_action]
     action = base[0]
-    talks, waves = "speak" in actions, "gesture" in actions
+    talks = "speak" in actions or action == "speak" or "lip_flap" in techniques
+    waves = "gesture" in actions or action == "gesture"
     scale_draw, move_draw = stage_rng.random(2)
     scales = (
         ["full", "full", "full", "long", "medium_long"]
@@ -253,6 +202,10 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         )
         if "move_speed" in d.tags:
             options = [o for o in options if o != "fix"]
+        if "static_background" in grounds:
+            options = [o for o in options if o != "follow"] or ["pan_left", "pan_right"]
+        if "scrolled_background" in grounds:
+            options = ["follow"]
         moves = ((options[int(move_draw * len(options))], 0, last),)
     names_asked = [m for m, _, _ in moves]
     brisk = {"walk": "medium_move", "run": "quick", "dash": "quick"}.get(action, "medium_move")
@@ -265,7 +218,8 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         facing = 1
     parallax = first("layer_parallax", "single_plane")
     if not cadence:
-        cadence = (("twos" if action in ("run", "dash", "jump") else "threes", 0, last),)
+        brisk_drawing = action in ("run", "dash", "jump") or "eye_blink" in techniques
+        cadence = (("twos" if brisk_drawing else "threes", 0, last),)
     impacts = spanned("impact_frame")
     # timing: the beat sits on the asked impact frame, otherwise where the action wants it
     share = {"jump": 0.64, "react": 0.36, "turn": 0.48, "dash": 0.28}.get(action, 0.5) + 0.08 * (
@@ -279,9 +233,10 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         hit=hit / fps,
         phase=float(phase),
         tempo=float(0.92 + 0.16 * tempo),
-        blink=float(0.2 + 0.6 * blink) * d.frames / fps,
+        blink=-9.0 if "none" in techniques else float(0.2 + 0.6 * blink) * d.frames / fps,
         wind=float((0.16 + 0.16 * wind) * wind_side),
         seed=int(time_rng.integers(1 << 30)),
+        under_way="follow" in names_asked,
     )
     target = 0.5 - 0.10 * facing if action in TRAVELS else (0.36, 0.43, 0.5, 0.57, 0.64)[int(target_draw * 5)]
     if scale in ("medium_close", "close_up"):
@@ -311,7 +266,8 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         line_style=first("line_style", "clean_uniform"),
         shading_steps=first("shading_steps", "one_step"),
         squash_stretch="squash_stretch" in d.values("body_deformation"),
-        blurred="background_blur" in d.values("focus") or parallax == "multiplane",
+        blurred="background_blur" in d.values("focus")
+        or (parallax == "multiplane" and "focus" not in d.tags),
         hit=hit,
         beat=beat,
         target=target,
@@ -380,9 +336,10 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     techniques = []
     if not still and scene.shot_scale in ("medium_long", "medium", "medium_close", "close_up"):
         techniques += ["lip_flap"] if scene.talks else []
-        techniques += ["eye_blink"] if scene.shot_scale != "medium_long" and scene.action != "react" else []
-    if techniques:
-        put("limited_technique", *techniques)
+        techniques += ["eye_blink"] if scene.shot_scale != "medium_long" and scene.blinks else []
+    asked = [v for v in directive.values("limited_technique") if v not in techniques]
+    if techniques or asked:
+        put("limited_technique", *techniques, *asked)
     return Directive.model_validate(
         {
             "narrative": directive.narrative,
@@ -396,4 +353,4 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     )
 
 
-__all__ = ["RENDERABLE", "SHOT_SCALES", "TIMED", "Scene", "check_drawable", "complete", "resolve", "stream"]
+__all__ = ["Scene", "complete", "resolve", "stream"]

@@ -18,12 +18,13 @@ from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.camera import PARALLAX, CameraPath, film
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.design import PEOPLE
+from animatrix.synthetic.drawable import SHOT_SCALES, STEPS
 from animatrix.synthetic.figure import draw_figure
 from animatrix.synthetic.ink import LINE_STYLES, Cel, trace
 from animatrix.synthetic.palette import CLOTH, Paintbox
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
-from animatrix.synthetic.scene import SHOT_SCALES, STEPS, complete, resolve, stream
+from animatrix.synthetic.scene import complete, resolve, stream
 from animatrix.synthetic.sheet import drawing_ids, expose
 from animatrix.synthetic.stage import HORIZON, Layer, Stage
 from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
@@ -380,8 +381,7 @@ class Shot:
                     s.hit,
                 )
             )
-        if all(c != "still" for c, _, _ in s.cadence):
+        if s.blinks:
             a = round(s.beat.blink * s.fps)
-            if a + 4 < s.frames:
-                out.append(Event("blink", a, a + 3))
+            out.append(Event("blink", a, min(s.frames - 1, round((s.beat.blink + 0.17) * s.fps))))
         return sorted(out, key=lambda e: (e.first, e.kind))

@@ -9,7 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animatrix.errors import AniMatrixError, Code
@@ -157,3 +157,51 @@ def test_an_unknown_split_is_refused():
 def test_any_shape_of_frame_renders(size):
     clip, truth = render(shot(3), 1, size)
     assert clip.size == size and truth.mask.shape == (3, size[1], size[0])
+
+
+def test_a_complete_directive_draws_the_same_shot_again():
+    corpus = Corpus(4, "tune", frames=7)
+    for i in range(12):
+        shot_, sample = corpus._shot(i)[0], corpus[i]
+        again, truth = render(sample.directive, shot_.seed, cast="held_out")
+        assert np.array_equal(again.frames, sample.clip.frames), i
+        assert truth.directive == sample.directive
+
+
+asked = st.dictionaries(st.sampled_from(sorted(RENDERABLE)), st.integers(0, 99), max_size=9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(asked, st.integers(0, 10**6))
+def test_whatever_is_asked_is_drawn_and_kept_or_refused(choices, seed):
+    tags = {f: RENDERABLE[f][k % len(RENDERABLE[f])] for f, k in choices.items()}
+    if tags.get("impact_frame", "none") != "none":
+        tags["impact_frame"] += "@1-2"
+    try:
+        directive = shot(4, **tags)
+        clip, truth = render(directive, seed, (48, 32))
+    except AniMatrixError as e:
+        assert e.code in (Code.CONSTRAINT, Code.UNSUPPORTED_VALUE), e
+        return
+    assert clip.frames.shape == (4, 32, 48, 3)
+    for field, given_tags in directive.tags.items():
+        assert set(given_tags) <= set(truth.directive.tags[field]), field
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (
+            {"motion_energy": "static", "drawing_cadence": "twos"},
+            "the renderer cannot draw motion_energy=static with drawing_cadence=twos",
+        ),
+        (
+            {"limited_technique": "eye_blink", "shot_scale": "long"},
+            "the renderer cannot draw limited_technique=eye_blink with shot_scale=long",
+        ),
+    ],
+)
+def test_what_would_not_be_visible_is_refused(tags, message):
+    with pytest.raises(AniMatrixError) as e:
+        render(shot(9, **tags), 0)
+    assert (e.value.code, e.value.message) == (Code.UNSUPPORTED_VALUE, message)

@@ -30,13 +30,11 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.points)
 
-    def residual(self, motion: np.ndarray) -> np.ndarray:
-        """Distance [N] in pixels between where ``motion`` ``[2,3]`` puts the corners and where they went."""
-        return np.linalg.norm(apply(motion, self.points) - self.moved, axis=1)
-
-    def support(self, motion: np.ndarray, sigma: float) -> float:
-        """Share in [0,1] of the weight that follows ``motion`` within about ``sigma`` pixels."""
-        return float(self.weights @ np.exp(-0.5 * (self.residual(motion) / sigma) ** 2))
+    def support(self, motions: np.ndarray, sigma: float) -> np.ndarray:
+        """Share in [0,1] of the weight that follows each motion ``[K,2,3]`` within about ``sigma`` pixels."""
+        there = np.einsum("kij,nj->kni", motions[:, :, :2], self.points) + motions[:, None, :, 2]
+        square = ((there - self.moved) ** 2).sum(2)
+        return np.exp(-0.5 * square / sigma**2) @ self.weights
 
 
 def apply(motion: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -80,7 +78,7 @@ def track(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> Tracks:
     height, width = before.shape
     if not len(points):
         return Tracks(np.empty((0, 2)), np.empty((0, 2)), np.empty(0))
-    window = 13 if width >= 240 else 9
+    window = 11 if width >= 240 else 9
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
         before,
         after,
@@ -99,35 +97,41 @@ def track(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> Tracks:
 
 
 def refine(
-    tracks: Tracks, motion: np.ndarray, sigma: float, *, rounds: int = 4, shift_only: bool = False
+    tracks: Tracks, motions: np.ndarray, sigma: float, shift_only: np.ndarray | bool = False, rounds: int = 4
 ) -> np.ndarray:
-    """Similarity motion ``[2,3]`` near ``motion``: least squares re-weighted by a Cauchy kernel.
+    """Similarities near ``motions``, ``[K,2,3]`` or ``[2,3]``: least squares re-weighted by a Cauchy kernel.
 
-    ``sigma`` is the width of the kernel in pixels. With ``shift_only`` the motion is a translation.
+    ``sigma`` is the width of the kernel in pixels. Where ``shift_only`` [K] holds the motion is a
+    translation. Points are complex numbers here: a similarity is then ``q = a p + b``, and all K are
+    solved in one product.
     """
+    many = np.atleast_3d(motions.T).T if motions.ndim == 2 else motions
+    p, q = tracks.points @ [1, 1j], tracks.moved @ [1, 1j]
+    terms = np.stack([np.ones_like(p), p, q, p.conj() * q, p.conj() * p], axis=1)  # [N,5]
+    turn, shift = many[:, 0, 0] + 1j * many[:, 1, 0], many[:, :, 2] @ [1, 1j]
+    rigid = np.broadcast_to(shift_only, turn.shape)
     for _ in range(rounds):
-        weight = tracks.weights / (1 + (tracks.residual(motion) / sigma) ** 2) ** 2
-        total = weight.sum()
-        if total < 1e-9:
-            return motion
-        mean_p, mean_q = weight @ tracks.points / total, weight @ tracks.moved / total
-        if shift_only:
-            motion = np.column_stack([np.eye(2), mean_q - mean_p])
-            continue
-        p, q = tracks.points - mean_p, tracks.moved - mean_q
-        spread = weight @ (p * p).sum(1)
-        if spread < 1e-6:
-            return motion
-        c = weight @ (p * q).sum(1) / spread
-        s = weight @ (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]) / spread
-        linear = np.array([[c, -s], [s, c]])
-        motion = np.column_stack([linear, mean_q - linear @ mean_p])
-    return motion
+        error = turn[:, None] * p + shift[:, None] - q
+        weight = tracks.weights / (1 + (error.real**2 + error.imag**2) / sigma**2) ** 2  # [K,N]
+        total, mean_p, mean_q, cross, square = (weight @ terms).T
+        total = np.maximum(total.real, 1e-12)
+        mean_p, mean_q = mean_p / total, mean_q / total
+        spread = square.real / total - np.abs(mean_p) ** 2
+        turned = (cross / total - mean_p.conj() * mean_q) / np.maximum(spread, 1e-9)
+        turn = np.where(rigid | (spread < 1e-6), 1.0, turned)
+        shift = mean_q - turn * mean_p
+    c, s = turn.real, turn.imag
+    result = np.stack([np.stack([c, -s, shift.real], 1), np.stack([s, c, shift.imag], 1)], axis=1)
+    return result[0] if motions.ndim == 2 else result
 
 
 def candidates(tracks: Tracks, starts: list[np.ndarray], sigma: float, count: int = 2) -> list[np.ndarray]:
-    """Rigid motions that explain the tracks: refined ``starts``, then ``count`` more by sequential RANSAC."""
-    found = [refine(tracks, start, sigma, shift_only=only) for start in starts for only in (True, False)]
+    """Rigid motions that explain the tracks, from ``starts`` and ``count`` more by sequential RANSAC.
+
+    Each comes as a translation and as a similarity: three of four camera moves are translations, and two
+    unknowns drift less than four.
+    """
+    found = list(starts)
     left = np.ones(len(tracks), bool)
     for _ in range(count):
         if left.sum() < 6:
@@ -143,9 +147,10 @@ def candidates(tracks: Tracks, starts: list[np.ndarray], sigma: float, count: in
         )
         if motion is None or inliers is None:
             break
-        found.append(refine(tracks, motion, sigma))
-        centre = tracks.points[left].mean(0)
-        slide = np.column_stack([np.eye(2), apply(motion, centre[None])[0] - centre])
-        found.append(refine(tracks, slide, sigma, shift_only=True))
+        found.append(motion)
         left[np.flatnonzero(left)[inliers[:, 0] > 0]] = False
-    return [m for m in found if 0.7 < np.hypot(m[0, 0], m[1, 0]) < 1.4]
+    middle = tracks.points.mean(0) if len(tracks) else np.zeros(2)
+    slides = [np.column_stack([np.eye(2), apply(m, middle[None])[0] - middle]) for m in found]
+    both = np.stack([*slides, *found])
+    refined = refine(tracks, both, sigma, shift_only=np.arange(len(both)) < len(slides))
+    return [m for m in refined if 0.7 < np.hypot(m[0, 0], m[1, 0]) < 1.4]

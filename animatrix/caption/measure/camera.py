@@ -149,14 +149,14 @@ def _chain(
     options: list[list[np.ndarray]] = []
     support: list[np.ndarray] = []
     previous = IDENTITY
-    for (before, after), length in zip(pairwise(gray), lengths, strict=True):
-        tracks = track(before, after, corners(before, limits.corner_floor))
+    for t, length in enumerate(lengths):
+        tracks = track(gray[t], gray[t + 1], corners(gray[t], limits.corner_floor))
         likely = _power(previous, length)
         found = _distinct(candidates(tracks, [IDENTITY, likely], sigma), (width, height), 0.25 * sigma)
         if len(tracks) < limits.min_tracks or not found:
             found, scores = [likely], np.zeros(1)
         else:
-            scores = np.array([tracks.support(m, 1.5 * sigma) for m in found])
+            scores = tracks.support(np.stack(found), 1.5 * sigma)
             previous = _root(found[int(scores.argmax())], length)
         options.append(found)
         support.append(scores)
@@ -201,7 +201,7 @@ def _tied(
         tracks = track(gray[start], gray[end], corners(gray[start], limits.corner_floor))
         link = refine(tracks, whole, 1.5 * sigma) if len(tracks) >= limits.min_tracks else whole
         apart = np.abs(apply(link, points) - apply(whole, points)).max()
-        before, after = (tracks.support(m, 1.5 * sigma) for m in (whole, link))
+        before, after = tracks.support(np.stack([whole, link]), 1.5 * sigma)
         if apart > limits.link_strays * size[0] or after < max(before, limits.link_support):
             continue
         share = _root(compose(link, cv2.invertAffineTransform(whole)), count)

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.knowledge.phrases import ABSENT, SENTENCES, WORDS
+from animatrix.knowledge.english import WORDS
+from animatrix.knowledge.phrases import ABSENT, SENTENCES
 from animatrix.knowledge.tags import Tag
 from animatrix.knowledge.taxonomy import LANGUAGES, Field, Taxonomy
 from animatrix.knowledge.timing import REFERENCE_RATE

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from animatrix.errors import AniMatrixError
 from animatrix.knowledge import Directive, Taxonomy
-from animatrix.knowledge.phrases import SENTENCES, WORDS
+from animatrix.knowledge.english import WORDS
+from animatrix.knowledge.phrases import SENTENCES
 
 TAXONOMY = Taxonomy.default()
 SHOT = {

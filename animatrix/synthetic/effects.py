@@ -282,6 +282,6 @@ def finish(frame: np.ndarray, multiplier: np.ndarray | None, grain: np.random.Ge
         frame = np.rint(frame * multiplier).astype(np.uint8)
     if grain is not None:
         h, w = frame.shape[:2]
-        noise = grain.normal(0.0, 9.0, (h, w, 1)).astype(np.float32)
+        noise = grain.standard_normal((h, w, 1), np.float32) * np.float32(7.0)
         frame = np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
     return frame

@@ -118,6 +118,8 @@ class Shot:
         w, h = self.size
         s, path = self.scene, self.path
         tall, crown, zoom = SHOT_SCALES[s.shot_scale]
+        if s.action == "jump" and s.shot_scale == "full":  # room for the flight
+            tall, crown = tall * 0.84, crown + tall * 0.16 + 0.035
         middle = 1 / float(np.sqrt(path.zoom[-1]))  # the asked framing is met half way through a zoom
         heads = PEOPLE[s.design.noun].heads + 0.10
         tall = tall * (heads / 5.0 if s.shot_scale != "full" else 1.0)

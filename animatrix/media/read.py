@@ -184,7 +184,7 @@ def _quarter_turns(frame: av.VideoFrame) -> int:
 
 
 def _picture(frame: av.VideoFrame, max_side: int | None, gray: bool) -> np.ndarray:
-    picture = _luma(frame) if gray else frame.to_ndarray(format="rgb24")
+    picture = plane = _luma(frame) if gray else frame.to_ndarray(format="rgb24")
     height, width = picture.shape[:2]
     if max_side is not None and max(height, width) > max_side:
         scale = max_side / max(height, width)
@@ -193,15 +193,15 @@ def _picture(frame: av.VideoFrame, max_side: int | None, gray: bool) -> np.ndarr
     turns = _quarter_turns(frame)
     if turns:
         picture = np.ascontiguousarray(np.rot90(picture, -turns))
-    return picture
+    return picture.copy() if picture is plane and gray else picture  # the decoder reuses its planes
 
 
 def _luma(frame: av.VideoFrame) -> np.ndarray:
-    """Y plane without conversion where the format has one of 8 bits, else FFmpeg's gray."""
+    """Y plane in the decoder's memory where the format has one of 8 bits, else FFmpeg's gray."""
     if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12"):
         plane = frame.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return rows[: frame.height, : frame.width].copy()  # the decoder reuses the buffer
+        return rows[: frame.height, : frame.width]
     return frame.to_ndarray(format="gray")
 
 

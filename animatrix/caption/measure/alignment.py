@@ -57,7 +57,7 @@ def corners(gray: np.ndarray, floor: tuple[float, float]) -> np.ndarray:
     count would not stand for area.
     """
     height, width = gray.shape
-    cell = max(6, round(width / 24))
+    cell = max(6, round(width / (20 if width >= 240 else 24)))
     rows, columns = height // cell, width // cell
     if rows < 2 or columns < 2:
         return np.empty((0, 2), np.float32)
@@ -86,7 +86,7 @@ def track(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> Tracks:
         np.empty(0, np.float32),
         winSize=(window, window),
         maxLevel=3,
-        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.02),
+        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.02),
     )
     moved = moved[:, 0]
     inside = (moved >= 0).all(1) & (moved[:, 0] < width) & (moved[:, 1] < height) & (found[:, 0] > 0)

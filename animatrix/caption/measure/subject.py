@@ -12,13 +12,14 @@ from animatrix.caption.measure.thresholds import FOLLOW, FollowThresholds
 
 
 def subject_track(shot: Shot, limits: FollowThresholds = FOLLOW) -> tuple[np.ndarray, np.ndarray]:
-    """Centre ``[T,2]`` in pixels of analysis size, and area ``[T]`` as a share of the frame, of the subject.
+    """Centre ``[T,2]`` in pixels of analysis size and area ``[T]`` in shares of the frame, every few frames.
 
-    The subject is what differs from the plate. A frame without one has an area of 0 and a centre of NaN.
+    The subject is what differs from the plate. A frame without one, or not looked at, has an area of 0 and a
+    centre of NaN.
     """
     gray, matrices = shot.gray, shot.camera.matrices
     height, width = gray.shape[1:]
-    kept = np.flatnonzero(~shot.camera.odd)
+    kept = np.flatnonzero(~shot.camera.odd)[:: limits.every]
     smooth = {int(t): cv2.GaussianBlur(gray[t], (0, 0), 1.0).astype(np.float32) for t in kept}
     plate, placed = background([smooth[int(t)] for t in kept], matrices[kept])
     ys, xs = np.mgrid[:height, :width].astype(np.float32)
@@ -44,7 +45,7 @@ def screen_share(shot: Shot, first: int, last: int, limits: FollowThresholds = F
     used = np.zeros(len(area), bool)
     used[first : last + 1] = True
     used &= (area > limits.least_area) & (area < limits.most_area)
-    if used.sum() < max(6, 0.5 * (last - first + 1)):
+    if used.sum() < max(6, 0.5 * (last - first + 1) / limits.every):
         return None
     middle = np.array([(shot.gray.shape[2] - 1) / 2, (shot.gray.shape[1] - 1) / 2])
     plate = shot.camera.matrices[:, :, :2] @ middle + shot.camera.matrices[:, :, 2]

@@ -119,6 +119,8 @@ DRAWING_CADENCE = CadenceTagThresholds()
 
 @dataclass(frozen=True)
 class FollowThresholds:
+    every: int = 2
+    """Frames between looks at the subject."""
     levels: float = 10.0
     """Gray levels, beside 1.5 times the local slope, by which a subject differs from the plate."""
     least_area: float = 0.01

@@ -110,7 +110,7 @@ class Directive(BaseModel):
         return [tag_text(field_id, tag) for field_id, tags in self.tags.items() for tag in tags]
 
     def values(self, field: str) -> tuple[str, ...]:
-        """Distinct value ids asked in a field, in taxonomy order; empty when nobody asked."""
+        """Distinct value ids (or ``none``) asked in a field, in taxonomy order; empty when nobody asked."""
         return tuple(dict.fromkeys(tag.value for tag in self.tags.get(field, ())))
 
     def span_frames(self, tag: Tag) -> tuple[int, int]:

@@ -206,6 +206,10 @@ def _cadence_cells(
             until = min(frame + holds[turn % len(holds)], last + 1)
             cells[frame:until] = [drawing] * (until - frame)
             frame, turn = until, turn + 1
+    # An empty cel would mean that the figure is gone; where no cadence is asked its drawing just stays.
+    for first, last in _gaps(cells):
+        notes.append(f"no cadence is asked on frames {first}-{last}; the drawing beside them is held")
+        cells[first : last + 1] = [cells[first - 1] if first else cells[last + 1]] * (last + 1 - first)
     layers = (Layer(_LAYER, tuple(cells)),)
     asked = sorted(tags, key=lambda item: item.span or (0, 0))
     read = _cadence_of(ExposureSheet(frames, layers), [])
@@ -220,6 +224,16 @@ def _cadence_cells(
         else:
             words.append(Word(text, *(tag.span or (0, frames - 1))))
     return layers, words
+
+
+def _gaps(cells: Sequence[Cell]) -> list[tuple[int, int]]:
+    found, frame = [], 0
+    for empty, run in groupby(cells, key=lambda cell: cell is None):
+        length = sum(1 for _ in run)
+        if empty:
+            found.append((frame, frame + length - 1))
+        frame += length
+    return found
 
 
 def _cadence_of(sheet: ExposureSheet, notes: list[str]) -> list[Tag]:

@@ -222,6 +222,8 @@ class Taxonomy:
         return id(self)
 
     def __reduce__(self):
+        if self is _packaged():  # worker processes load their own copy instead of receiving one
+            return _packaged, ()
         from animatrix.knowledge.taxonomy_file import taxonomy_from_mapping
 
         return taxonomy_from_mapping, (dict(self.raw), self.source)

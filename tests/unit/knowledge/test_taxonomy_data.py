@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 import yaml
@@ -21,6 +22,16 @@ def test_the_packaged_taxonomy_is_loaded_once_and_has_no_faults():
     assert len(taxonomy.fields) == 40
     assert sum(1 for _ in taxonomy.values()) == 319
     assert audit(taxonomy) == []
+
+
+def test_every_id_ever_released_is_there_or_has_a_migration():
+    """Ids are permanent: stored directives and trained embedding rows are keyed by them."""
+    taxonomy = Taxonomy.default()
+    migrated = {key for migration in taxonomy.migrations for key in migration.get("values") or {}}
+    released = (Path(__file__).parent / "released_ids.txt").read_text(encoding="utf-8").split()
+    assert len(released) == 319
+    present = {value.key for value in taxonomy.values()}
+    assert set(released) <= present | migrated
 
 
 def test_a_field_and_a_value_carry_their_production_knowledge():
@@ -52,7 +63,9 @@ def test_an_unknown_field_or_value_names_the_nearest():
 
 def test_a_taxonomy_survives_pickling_and_loading_from_a_copy(tmp_path):
     taxonomy = Taxonomy.default()
-    assert pickle.loads(pickle.dumps(taxonomy)).fields == taxonomy.fields
+    assert pickle.loads(pickle.dumps(taxonomy)) is taxonomy
+    other = taxonomy_from_mapping(taxonomy.raw, source="other")
+    assert pickle.loads(pickle.dumps(other)) == other and other is not taxonomy
     path = tmp_path / "copy.yaml"
     path.write_text(yaml.safe_dump(taxonomy.raw, allow_unicode=True, sort_keys=False), encoding="utf-8")
     assert Taxonomy.load(path).fields == taxonomy.fields

@@ -211,6 +211,17 @@ def test_a_cadence_cut_short_is_told_by_words():
     assert whole.words == ()
 
 
+def test_frames_without_a_cadence_hold_the_drawing_instead_of_losing_the_figure():
+    directive = Directive.model_validate({"tags": {"drawing_cadence": "twos@6-11"}, "frames": 16})
+    sheet, notes = sheet_of(directive)
+    assert sheet.layer("A").cells == (*[1] * 8, 2, 2, *[3] * 6)
+    assert notes == [
+        f"no cadence is asked on frames {first}-{last}; the drawing beside them is held"
+        for first, last in ((0, 5), (12, 15))
+    ]
+    assert tags_of(sheet)[0] == directive.tags
+
+
 def test_a_rate_other_than_24_is_noted_and_the_sheet_counts_at_24():
     sheet, notes = sheet_of(
         Directive.model_validate({"tags": {"drawing_cadence": "twos"}, "frames": 15, "fps": 30})

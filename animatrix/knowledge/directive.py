@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -25,10 +26,11 @@ from animatrix.knowledge.terms import forbidden_character, shown
 
 DEFAULT_FRAMES = 33
 DEFAULT_FPS = 24.0
-MAX_FRAMES = 100_000
+MAX_FRAMES = 1_000_000
 MIN_FPS = 0.1
 MAX_NARRATIVE = 20_000
 _RATE_TEXT = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?$")
+_INDEX = operator.attrgetter("index")
 _KEYS = ("narrative", "tags", "frames", "fps", "taxonomy_version")
 
 
@@ -38,8 +40,8 @@ class Directive(BaseModel):
     Args:
         narrative: free text in any language; may be empty when there are tags.
         tags: field id -> its tags. Written as text, lists or objects; stored as tuples of :class:`Tag`.
-        frames: length in frames at ``fps``, 1..100000.
-        fps: frames a second, 0.1..240; a fraction as text ("24000/1001") too.
+        frames: length in frames at ``fps``, 1..1000000.
+        fps: frames a second, 0.1..1000; a fraction as text ("24000/1001") too.
         taxonomy_version: of the ids used. An older version is migrated; a newer major version is refused.
 
     Every fault raises :class:`AniMatrixError`. Pass ``context={"source": "caption"}`` to ``model_validate``
@@ -188,26 +190,31 @@ def canonicalise(data: Any, taxonomy: Taxonomy, asked: bool = True) -> dict[str,
         from animatrix.knowledge.versions import migrate_tags
 
         raw_tags = migrate_tags(raw_tags, version, taxonomy)
-    found = collect(raw_tags, taxonomy)
+    written = collect(raw_tags, taxonomy)
     end = timing.reference_frames(frames, fps) - 1
-    for field_id, tags in found.items():
-        found[field_id] = _settle(tags, taxonomy.fields[field_id], end, asked, frames, fps)
+    # Canonical order from here on: neither what is implied nor which fault is named depends on the writing.
+    found: dict[str, list[Tag]] = {}
+    for field in _in_order(written, taxonomy):
+        settled = _settle(_sorted(written[field.id], field), field, end, asked, frames, fps)
+        if settled:
+            found[field.id] = settled
     if asked:
-        if not narrative and not any(found.values()):
+        if not narrative and not found:
             raise AniMatrixError(
                 Code.BAD_DIRECTIVE, "the directive asks for nothing", "write a narrative or tags"
             )
         _obey_rules(found, taxonomy)
-    ordered = sorted((taxonomy.fields[field_id].index, field_id) for field_id in found if found[field_id])
     return {
         "narrative": narrative,
-        "tags": {
-            field_id: tuple(_sorted(found[field_id], taxonomy.fields[field_id])) for _, field_id in ordered
-        },
+        "tags": {field.id: tuple(_sorted(found[field.id], field)) for field in _in_order(found, taxonomy)},
         "frames": frames,
         "fps": fps,
         "taxonomy_version": taxonomy.version,
     }
+
+
+def _in_order(field_ids: Iterable[str], taxonomy: Taxonomy) -> list[Field]:
+    return sorted((taxonomy.fields[field_id] for field_id in field_ids), key=_INDEX)
 
 
 def _settle(tags: list[Tag], field: Field, end: int, asked: bool, frames: int, fps: float) -> list[Tag]:
@@ -300,13 +307,8 @@ def _check_single(tags: list[Tag], field: Field) -> None:
 
 
 def _obey_rules(found: dict[str, list[Tag]], taxonomy: Taxonomy) -> None:
-    rules = taxonomy.rules
-    # Canonical order first, so that what is implied never depends on how the tags were written.
-    ordered = {
-        field_id: _sorted(found[field_id], taxonomy.fields[field_id])
-        for field_id in sorted(found, key=lambda name: taxonomy.fields[name].index)
-    }
-    errors = [violation for violation in rules.refusals(ordered, found) if violation.severity == "error"]
+    """Add what the tags imply; raise ``constraint`` naming every broken rule of severity error."""
+    errors = [broken for broken in taxonomy.rules.refusals(found) if broken.severity == "error"]
     if errors:
         remedies = dict.fromkeys(violation.remedy for violation in errors)
         messages = dict.fromkeys(violation.message.rstrip(".") for violation in errors)

@@ -151,13 +151,13 @@ class RuleSet:
             found.sort(key=self._sort_key)
         return found
 
-    def refusals(self, ordered: Tags, found: dict[str, list[Tag]]) -> list[Violation]:
-        """Apply implications to ``found`` (``ordered`` is the same, sorted); return what rules then say."""
-        placed = self.place(ordered)
+    def refusals(self, found: dict[str, list[Tag]]) -> list[Violation]:
+        """Add what ``found`` implies to it (its tags in canonical order); return what the rules then say."""
+        placed = self.place(found)
         present = _present(placed)
         broken: list[Violation] = []
         if present & self._implying:
-            added, broken = self.complete(ordered)
+            added, broken = self.complete(found)
             if added:
                 for _, _, field_id, tag in added:
                     found.setdefault(field_id, []).append(tag)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 REFERENCE_RATE = 24
-MAX_RATE = 240.0
+MAX_RATE = 1000.0
 
 
 @lru_cache(maxsize=256)

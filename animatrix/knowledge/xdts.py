@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.knowledge.directive import MAX_FRAMES, Directive
+from animatrix.knowledge.directive import Directive
 from animatrix.knowledge.documents import parse_json, read_bounded
 from animatrix.knowledge.sheet import Cell, ExposureSheet, Layer, Word, pack_words, sheet_of, tags_of
 from animatrix.knowledge.tags import Tag
@@ -31,6 +31,7 @@ NULL_CELL, HYPHEN = "SYMBOL_NULL_CELL", "SYMBOL_HYPHEN"
 TICKS = ("SYMBOL_TICK_1", "SYMBOL_TICK_2")
 MAX_BYTES = 16_000_000
 MAX_TRACKS = 1_000
+MAX_FRAMES = 100_000
 # A sheet of one hour has 86,400 frames; beyond this many cells a file is a mistake or an attack.
 _MAX_CELLS = 5_000_000
 _SYMBOL_PREFIX = "SYMBOL_"

@@ -176,23 +176,23 @@ DIRECTIVES = {
         {"narative": "x"},
         "unknown key 'narative' in a directive; did you mean 'narrative'?",
     ),
-    "no frames": ({"narrative": "n", "frames": 0}, "frames must be a whole number from 1 to 100000, not 0"),
+    "no frames": ({"narrative": "n", "frames": 0}, "frames must be a whole number from 1 to 1000000, not 0"),
     "frames that are text": (
         {"narrative": "n", "frames": "33"},
-        "frames must be a whole number from 1 to 100000, not '33'",
+        "frames must be a whole number from 1 to 1000000, not '33'",
     ),
     "frames that are true": (
         {"narrative": "n", "frames": True},
-        "frames must be a whole number from 1 to 100000, not True",
+        "frames must be a whole number from 1 to 1000000, not True",
     ),
-    "a rate of nothing": ({"narrative": "n", "fps": 0}, "fps must be a number from 0.1 to 240, not 0"),
+    "a rate of nothing": ({"narrative": "n", "fps": 0}, "fps must be a number from 0.1 to 1000, not 0"),
     "a rate that is no number": (
         {"narrative": "n", "fps": float("nan")},
-        "fps must be a number from 0.1 to 240, not nan",
+        "fps must be a number from 0.1 to 1000, not nan",
     ),
     "a fraction by nothing": (
         {"narrative": "n", "fps": "24/0"},
-        "fps must be a number from 0.1 to 240, not '24/0'",
+        "fps must be a number from 0.1 to 1000, not '24/0'",
     ),
     "an escape character": (
         {"narrative": "a\x1b[31mb"},

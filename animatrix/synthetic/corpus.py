@@ -191,6 +191,11 @@ class Corpus:
         truth.directive = told(shot.scene, truth.directive, rng)
         return Sample(truth.directive, clip, truth, shot.scene)
 
+    def request(self, i: int) -> Directive:
+        """The complete, told directive of item i, without drawing anything."""
+        shot, rng = self._shot(int(i))
+        return told(shot.scene, complete(shot.directive, shot.scene), rng)
+
     def still(self, i: int) -> Still:
         """One frame of item i at a fraction of its cost; the frame is chosen by the item's own stream."""
         shot, rng = self._shot(int(i))

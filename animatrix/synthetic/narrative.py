@@ -103,7 +103,7 @@ WEATHER = {
     "cloudy": ("Clouds fill the sky.", "The sky is overcast.", "It is a cloudy day."),
     "rain": ("It is raining.", "Rain comes down.", "Rain falls steadily."),
     "snow": ("Snow is falling.", "Snowflakes drift down.", "It snows."),
-    "clear": ("The sky is clear.", "Not a cloud in the sky."),
+    "clear": ("The sky is clear.", "The weather is fine."),
 }
 # What a tag says, in words: for `repeat`, and with another value for `contradict`.
 TAG_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -241,10 +241,8 @@ def narrate(scene: Scene, directive: Directive, rng: np.random.Generator, relati
 
 def narratives(count: int, seed: int, split: str = "train") -> Iterator[str]:
     """Narratives of the first ``count`` corpus items, without drawing a picture."""
-    from animatrix.synthetic.corpus import Corpus, told
-    from animatrix.synthetic.scene import complete
+    from animatrix.synthetic.corpus import Corpus
 
     corpus = Corpus(seed=seed, split=split)
     for i in range(count):
-        shot, rng = corpus._shot(i)
-        yield told(shot.scene, complete(shot.directive, shot.scene), rng).narrative
+        yield corpus.request(i).narrative

@@ -81,7 +81,8 @@ def film(take: Take) -> Clip:
             if take.rides != "screen" and take.move != "roll":
                 feet = camera[:, :2] @ feet + camera[:, 2]
                 zoom = float(np.hypot(camera[0, 0], camera[1, 0]))
-            _figure(picture, feet, height * take.figure * zoom, 2 * np.pi * drawing / cycle, tint)
+            ink = max(1, round(height * take.figure / 110))
+            _figure(picture, feet, height * take.figure * zoom, ink, 2 * np.pi * drawing / cycle, tint)
         if oversample > 1:
             picture = cv2.resize(picture, take.size, interpolation=cv2.INTER_AREA)
         if take.grain:
@@ -229,11 +230,12 @@ def _sparse(w: int, h: int, unit: int, rng: np.random.Generator) -> np.ndarray:
     return plate
 
 
-def _figure(picture: np.ndarray, feet: np.ndarray, size: float, phase: float, tint: np.ndarray) -> None:
-    """A running figure in flat colours and ink, drawn in place; ``size`` is its height in pixels."""
+def _figure(
+    picture: np.ndarray, feet: np.ndarray, size: float, weight: int, phase: float, tint: np.ndarray
+) -> None:
+    """A running figure in flat colours and ink, ``size`` pixels high with lines of ``weight`` pixels."""
     skin = (238, 205, 180)
     hair, coat, legs, scarf = (tuple(int(v) for v in np.clip(t, 25, 235)) for t in tint)
-    weight = max(1, round(size / 110))
     bob = size * 0.02 * np.sin(2 * phase)
     hip = feet + np.array([0, -0.47 * size + bob])
     neck = hip + np.array([0.02 * size * np.sin(phase), -0.33 * size])

@@ -60,15 +60,18 @@ def components(path: CameraPath) -> dict[str, np.ndarray]:
 
 
 def smoothed(values: np.ndarray, frames: int) -> np.ndarray:
-    """Moving average over an odd number of frames, the ends held: takes shake out of a path."""
-    half = min(frames // 2, max((len(values) - 1) // 4, 0))
-    if half < 1:
+    """Local straight-line fit over an odd number of frames: takes out shake, leaves a steady move."""
+    count = min(frames | 1, len(values))
+    if count < 3:
         return values
-    # Odd reflection about the end values keeps a steady move straight up to its ends.
-    left = 2 * values[0] - values[half:0:-1]
-    right = 2 * values[-1] - values[-2 : -half - 2 : -1]
-    kernel = np.full(2 * half + 1, 1 / (2 * half + 1))
-    return np.convolve(np.concatenate([left, values, right]), kernel, mode="valid")
+    x = np.arange(count) - (count - 1) / 2
+    spread = float(x @ x)
+    result = np.empty(len(values))
+    for t in range(len(values)):
+        start = min(max(t - count // 2, 0), len(values) - count)
+        part = values[start : start + count]
+        result[t] = part.mean() + (x @ part) / spread * (t - start - (count - 1) / 2)
+    return result
 
 
 def legs(component: str, values: np.ndarray, least: float) -> list[Leg]:

@@ -31,10 +31,10 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
     if drawings.flash.mean() > limits.most_flash:
         return Abstention("most frames flash", numbers)
     if not drawings.new.any():
-        worst = float(np.percentile(drawings.change[~drawings.flash], 95)) / drawings.threshold
+        worst = float(np.percentile(drawings.change[~drawings.flash], 75)) / drawings.threshold
         numbers["change_over_threshold"] = round(worst, 3)
         hidden = float(np.clip(1.1 - 2.5 * drawings.noise, 0.4, 1.0))  # what small motion the noise may cover
-        return [Finding("still", hidden * float(np.clip(1.25 - 0.9 * worst, 0.0, 0.97)), None, numbers)]
+        return [Finding("still", hidden * float(np.clip(1.3 - 0.9 * worst, 0.0, 0.97)), None, numbers)]
     starts, countable = drawing_starts(drawings.new, shot.pts, shot.fps, shot.vfr)
     runs = np.diff(np.append(starts, shot.span(0, len(shot.gray) - 1)[1] + 1))
     numbers["runs_at_24fps"] = runs.tolist() if len(runs) <= 64 else [*runs[:64].tolist(), "..."]

@@ -138,7 +138,8 @@ def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[
         "steps_seen": round(path.trusted, 3),
     }
     parts = components(path)
-    extent = max(float(np.ptp(smoothed(v, 3))) for v in parts.values())
+    window = max(3, round(limits.smooth_seconds * shot.fps))
+    extent = max(float(np.ptp(smoothed(v, window))) for v in parts.values())
     found = []
     for leg in moves(shot, limits):
         whole = leg.last - leg.first + 1 >= limits.whole_share * len(shot.gray)

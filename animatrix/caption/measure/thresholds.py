@@ -133,3 +133,41 @@ class FollowThresholds:
 
 
 FOLLOW = FollowThresholds()
+
+
+@dataclass(frozen=True)
+class MoveSpeedThresholds:
+    up_to: tuple[tuple[str, float], ...] = (
+        ("creeping", 0.0005),
+        ("slow_move", 0.003),
+        ("medium_move", 0.012),
+        ("quick", 0.06),
+        ("whip", float("inf")),
+    )
+    """Upper limits in shares of the width per film frame, as the taxonomy defines the values."""
+    clear: float = 0.35
+    """Log distance from a limit at which the value is certain."""
+
+
+MOVE_SPEED = MoveSpeedThresholds()
+
+
+@dataclass(frozen=True)
+class CameraShakeThresholds:
+    """Shares of the frame height."""
+
+    smooth_seconds: float = 0.3
+    steady: float = 0.0012
+    """Jitter up to which a camera is called steady, and the same in pixels of analysis size: tracking error
+    alone is 0.02 to 0.08 pixels, more than the taxonomy's 0.05% at 96 lines."""
+    steady_pixels: float = 0.1
+    shake: float = 0.004
+    violent: float = 0.02
+    """Lower limits of screen_shake and violent_shake, as the taxonomy defines them."""
+    least_turns: float = 0.35
+    """Share of frames on which the jitter changes direction; a sway or an ease has few."""
+    trusted_share: float = 0.7
+    min_frames: int = 12
+
+
+CAMERA_SHAKE = CameraShakeThresholds()

@@ -1,0 +1,34 @@
+"""move_speed: how fast the camera's largest move is, in shares of the frame per film frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from animatrix.caption.measure.camera_move import camera_move, moves
+from animatrix.caption.measure.registry import Abstention, Finding, measures
+from animatrix.caption.measure.shot import REFERENCE_FPS, Shot
+from animatrix.caption.measure.thresholds import MOVE_SPEED, MoveSpeedThresholds
+
+
+@measures("move_speed")
+def move_speed(shot: Shot, limits: MoveSpeedThresholds = MOVE_SPEED) -> list[Finding] | Abstention:
+    """creeping, slow_move, medium_move, quick or whip, by the mean speed between the move's start and end."""
+    named = camera_move(shot)
+    if isinstance(named, Abstention):
+        return named
+    found = moves(shot)
+    if not found:
+        return Abstention("the camera does not move")
+    leg = found[0]
+    frames = max(leg.last - leg.first, 1) * REFERENCE_FPS / shot.fps
+    # A tilt is judged by the frame's height; a zoom by its growth and a turn by its radians, which
+    # ``components`` holds as a quarter.
+    width, height = shot.camera.size
+    unit = {"x": 1.0, "y": width / height, "scale": 4.0, "angle": 4.0}[leg.component]
+    speed = unit * abs(leg.amount) / frames
+    edges = np.array([limit for _, limit in limits.up_to])
+    index = int(np.searchsorted(edges, speed))
+    nearest = float(np.abs(np.log(speed / edges[:-1])).min())
+    sure = float(np.clip(0.3 + 0.7 * nearest / limits.clear, 0.0, 1.0)) * named[0].confidence
+    evidence = {"percent_per_frame": round(100 * speed, 3)}
+    return [Finding(limits.up_to[index][0], sure, shot.span(leg.first, leg.last), evidence)]

@@ -13,6 +13,7 @@ from animatrix.knowledge import Directive, Taxonomy
 from animatrix.media import Clip
 
 LEAST_CONFIDENCE = 0.5  # below it a measure abstains: a wrong tag costs more than a missing one
+LEAST_SIDE = 32  # pixels; blocks and corners need a few dozen lines
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ def caption(source: str | os.PathLike[str] | Clip, fields: Sequence[str] | None 
 
 def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:
     """The field's tags, or why there are none."""
+    height, width = shot.gray.shape[1:]
+    if min(height, width) < LEAST_SIDE:
+        return f"a picture of {width}x{height} is too small to measure"
     found = MEASURES[name](shot)
     if isinstance(found, Abstention):
         return found.reason

@@ -19,6 +19,8 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
     """The most frequent hold of the figure's drawings, after the camera's move is taken out."""
     if len(shot.gray) < limits.min_frames:
         return Abstention(f"fewer than {limits.min_frames} frames")
+    if float(shot.gray.std(axis=(1, 2)).max()) < limits.least_detail:
+        return Abstention("the picture is empty")
     drawings = shot.drawings
     numbers: dict[str, Any] = {
         "new_drawings": int(drawings.new.sum()) + 1,

@@ -100,6 +100,8 @@ CAMERA_MOVE = CameraMoveThresholds()
 class CadenceTagThresholds:
     min_frames: int = 8
     """A third of a second: less cannot show a rhythm."""
+    least_detail: float = 1.5
+    """Standard deviation in gray levels of the liveliest frame, below which there is nothing drawn."""
     hold: int = 8
     """Runs at 24 fps from which a drawing is a hold between actions, not a beat of one."""
     majority: float = 0.5

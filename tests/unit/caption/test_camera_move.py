@@ -96,8 +96,24 @@ def test_a_subject_that_keeps_its_place_is_followed():
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_an_empty_picture_is_abstained(level):
-    shot = caption(Clip(np.full((24, 96, 160, 3), level, np.uint8), 24.0), ["camera_move"])[0]
-    assert shot.abstained == ["camera_move"] and not shot.tags
+    shot = caption(Clip(np.full((24, 96, 160, 3), level, np.uint8), 24.0))[0]
+    assert {"camera_move", "drawing_cadence"} <= set(shot.abstained) and not shot.tags
+
+
+@pytest.mark.parametrize("size", [(2, 2), (300, 8), (16, 16)])
+def test_a_picture_too_small_is_abstained(size):
+    noise = np.random.default_rng(0).integers(0, 256, (24, size[1], size[0], 3)).astype(np.uint8)
+    shot = caption(Clip(noise, 24.0))[0]
+    assert not shot.tags and "too small" in shot.reasons["camera_move"]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 7])
+def test_a_few_frames_are_abstained_or_read_but_never_an_error(frames):
+    clip = film(Take("pan_left", "ones", "painted", seed=67))
+    shot = caption(Clip(clip.frames[:frames], 24.0))[0]
+    assert shot.frames == frames
+    assert set(shot.tags) | set(shot.abstained) >= {"camera_move", "drawing_cadence"}
+    assert "drawing_cadence" in shot.abstained
 
 
 def test_noise_alone_is_abstained():

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from animatrix.synthetic.palette import Rgb
+from animatrix.synthetic.pens import PENS
 
 FILL, LINE, OUTLINE, CLIPPED = 0, 1, 2, 3
 _SHIFT = 4  # OpenCV's fixed-point sub-pixel bits
@@ -72,6 +73,11 @@ class Drawing:
     """
 
     ops: list[tuple[int, np.ndarray, Rgb, float, np.ndarray | None]] = field(default_factory=list)
+    parts: list[tuple[str, int]] = field(default_factory=list)  # (part of the figure, its first op)
+
+    def mark(self, part: str) -> None:
+        """What is drawn from here on belongs to ``part``."""
+        self.parts.append((part, len(self.ops)))
 
     def fill(self, pts: np.ndarray, paint: Rgb) -> None:
         """Flat paint without outline."""
@@ -102,6 +108,7 @@ class LineStyle:
     contour: float = 0.0
     outlines: bool = True
     ink: float = 0.7
+    pen: str = ""  # key of PENS; "" is one even line
 
 
 LINE_STYLES: dict[str, LineStyle] = {
@@ -110,7 +117,23 @@ LINE_STYLES: dict[str, LineStyle] = {
     "hairline": LineStyle(0.42),
     "lineless": LineStyle(0.6, outlines=False),
     "color_trace": LineStyle(0.9, ink=0.0),
+    "tapered": LineStyle(pen="tapered"),
+    "rough_pencil": LineStyle(pen="rough_pencil", ink=0.9),
+    "brush_ink": LineStyle(pen="brush_ink", ink=1.0),
 }
+
+
+def line_style(values: tuple[str, ...]) -> LineStyle:
+    """The style that several ``line_style`` values make together: the first pen, the thinnest weight, the
+    heaviest contour, the most tinted ink."""
+    styles = [LINE_STYLES[v] for v in values] or [LINE_STYLES["clean_uniform"]]
+    return LineStyle(
+        min(s.weight for s in styles),
+        max(s.contour for s in styles),
+        all(s.outlines for s in styles),
+        min(s.ink for s in styles),
+        next((s.pen for s in styles if s.pen), ""),
+    )
 
 
 @dataclass(frozen=True)
@@ -128,6 +151,7 @@ def trace(
     window: tuple[int, int, int, int],
     style: LineStyle = LINE_STYLES["clean_uniform"],
     supersample: int = 2,
+    key: int = 0,
 ) -> Cel | None:
     """Ink and paint a drawing.
 
@@ -138,6 +162,7 @@ def trace(
         window: (x0, y0, x1, y1) of the target plane outside of which nothing is needed.
         style: outline treatment.
         supersample: traced this many times larger, then area-reduced.
+        key: seed of what a hand-held pen does differently in every drawing.
 
     Returns:
         The cel cropped to what is visible, or None when nothing is.
@@ -166,10 +191,15 @@ def trace(
         for op, pts in zip(ops, rows, strict=True):
             if op[0] == OUTLINE:
                 cv2.polylines(canvas, [pts], True, (*op[2], 255), thick, cv2.LINE_8, _SHIFT)
+    pen, rng = PENS.get(style.pen), np.random.default_rng([key, 17])
     for op, pts in zip(ops, rows, strict=True):
         kind, colour = op[0], (*op[2], 255)
         if kind == FILL:
             cv2.fillPoly(canvas, [pts], colour, cv2.LINE_8, _SHIFT)
+        elif pen is not None and kind in (OUTLINE, LINE):
+            closed = kind == OUTLINE
+            if style.outlines or not closed:
+                pen(canvas, pts / (1 << _SHIFT), closed, unit * op[3] * (2 if closed else 1), colour, rng)
         elif kind == OUTLINE:
             if style.outlines:
                 cv2.polylines(

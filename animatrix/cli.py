@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from animatrix.errors import AniMatrixError
+from animatrix.errors import EXIT_STATUS, AniMatrixError
 
 # verb -> (module, attribute, one line of help). The module is imported when the verb is used, so that
 # `animatrix taxonomy` never waits for torch.
@@ -69,7 +69,7 @@ def run_verb(verb: str, args: list[str]) -> int:
         return status if isinstance(status, int) else 0
     except AniMatrixError as e:
         print(f"error[{e.code}]: {e}", file=sys.stderr)
-        return e.exit_code
+        return EXIT_STATUS
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """Every error a user can meet: one code each, one clear line, and a hint.
 
-The command line prints ``error[CODE]: message (hint)`` and exits with :attr:`AniMatrixError.exit_code`.
+The command line prints ``error[CODE]: message; hint`` and exits with :data:`EXIT_STATUS`.
 Library callers catch :class:`AniMatrixError` and switch on ``.code``. It deliberately does not derive from
 ``ValueError``: pydantic would otherwise wrap it in a validation report that no animator wants to read.
 """
@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from enum import StrEnum
+
+
+EXIT_STATUS = 2  # the user's input is wrong; anything unforeseen is 1
 
 
 class Code(StrEnum):
@@ -41,8 +44,6 @@ class Code(StrEnum):
     UNSUPPORTED_VALUE = "unsupported-value"
     MODEL_MISSING = "model-missing"
     MODEL_MISMATCH = "model-mismatch"
-    # ours
-    INTERNAL = "internal"
 
 
 class AniMatrixError(Exception):
@@ -59,11 +60,6 @@ class AniMatrixError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
-
-    @property
-    def exit_code(self) -> int:
-        """2 when the user's input is wrong, 1 for anything else."""
-        return 1 if self.code is Code.INTERNAL else 2
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from animatrix.caption import caption
+from animatrix.caption.agreement import agrees
 from animatrix.knowledge import Directive
 from animatrix.media import Clip
 
@@ -26,7 +27,7 @@ def read_back(directive: Directive, clip: Clip) -> list[dict[str, Any]]:
                 "asked": wanted,
                 "measured": values or None,
                 "confidence": round(min(t.confidence for t in found), 3) if found else None,
-                "ok": (values == wanted) if found else None,
+                "ok": agrees(field, wanted, values) if found else None,
             }
         )
     return rows

@@ -36,12 +36,12 @@ def smooth(t: float) -> float:
     return t * t * (3 - 2 * t)
 
 
-def _ease_out(t: float) -> float:
+def ease_out(t: float) -> float:
     t = min(1.0, max(0.0, t))
     return 1 - (1 - t) ** 3
 
 
-def _keys(t: float, rows: list[tuple[float, Pose]]) -> Pose:
+def keyed(t: float, rows: list[tuple[float, Pose]]) -> Pose:
     """Slow-in/slow-out in-betweens through timed keys."""
     if t <= rows[0][0]:
         return rows[0][1]
@@ -51,7 +51,7 @@ def _keys(t: float, rows: list[tuple[float, Pose]]) -> Pose:
     return rows[-1][1]
 
 
-def _life(p: Pose, t: float, b: Beat) -> Pose:
+def alive(p: Pose, t: float, b: Beat) -> Pose:
     """Breath and weight shift, big enough to be drawn."""
     w = TAU * (t * 0.72 * b.tempo + b.phase)
     return p.but(
@@ -66,7 +66,7 @@ def _life(p: Pose, t: float, b: Beat) -> Pose:
 
 
 def idle(t: float, b: Beat) -> Pose:
-    return _life(Pose(), t, b)
+    return alive(Pose(), t, b)
 
 
 def flap(t: float, seed: int) -> float:
@@ -76,7 +76,7 @@ def flap(t: float, seed: int) -> float:
 
 
 def speak(t: float, b: Beat) -> Pose:
-    p = _life(Pose(smile=0.5, arm_f=0.35, elbow_f=1.0), t, b)
+    p = alive(Pose(smile=0.5, arm_f=0.35, elbow_f=1.0), t, b)
     w = TAU * (t * 1.25 * b.tempo + b.phase)
     return p.but(
         mouth=flap(t, b.seed),
@@ -90,7 +90,7 @@ def speak(t: float, b: Beat) -> Pose:
 def gesture(t: float, b: Beat) -> Pose:
     """A wave of the raised near hand."""
     w = TAU * (t * 1.7 * b.tempo + b.phase)
-    p = _life(Pose(smile=1.0, mouth=0.75), t, b)
+    p = alive(Pose(smile=1.0, mouth=0.75), t, b)
     return p.but(
         arm_n=-2.30 + 0.07 * np.sin(w),
         elbow_n=-0.55 + 0.50 * np.sin(w - 0.35),
@@ -142,8 +142,8 @@ def react(t: float, b: Beat) -> Pose:
         shrug=1.2,
     )
     h = b.hit
-    p = _keys(t, [(h - 0.34, calm), (h - 0.10, dip), (h + 0.08, up), (h + 0.30, rest)])
-    q = _life(p, t, b)
+    p = keyed(t, [(h - 0.34, calm), (h - 0.10, dip), (h + 0.08, up), (h + 0.30, rest)])
+    q = alive(p, t, b)
     shiver = 0.03 * np.sin(TAU * t * 6) * (t > h + 0.3)
     return q.but(arm_n=q.arm_n + shiver, arm_f=q.arm_f - shiver)
 
@@ -152,7 +152,7 @@ def turn(t: float, b: Beat) -> Pose:
     """Head first, body after: from one three-quarter view to the other."""
     a = smooth((t - b.hit + 0.30) / 0.55)
     late = smooth((t - b.hit + 0.18) / 0.6)
-    p = _life(Pose(), t, b)
+    p = alive(Pose(), t, b)
     return p.but(
         yaw=0.8 - 1.6 * a,
         front=0.75 + 0.2 * np.sin(np.pi * late),
@@ -349,7 +349,7 @@ def jump(t: float, b: Beat) -> Pose:
         knee_f=1.85,
         eye=0.2,
     )
-    p = _keys(
+    p = keyed(
         t,
         [
             (off - 0.42, stand),
@@ -364,10 +364,10 @@ def jump(t: float, b: Beat) -> Pose:
     )
     u = (t - off) / air
     lift = 2.0 * 4 * u * (1 - u) * 0.5 * 1.15 if 0 < u < 1 else 0.0
-    return _life(p, t, b).but(lift=lift, x=2.4 * min(1.0, max(0.0, u)))
+    return alive(p, t, b).but(lift=lift, x=2.4 * min(1.0, max(0.0, u)))
 
 
-ACTIONS: dict[str, Callable[[float, Beat], Pose]] = {
+EVERYDAY: dict[str, Callable[[float, Beat], Pose]] = {
     "idle": idle,
     "speak": speak,
     "gesture": gesture,
@@ -379,4 +379,3 @@ ACTIONS: dict[str, Callable[[float, Beat], Pose]] = {
     "jump": jump,
 }
 TRAVELS = frozenset({"walk", "run", "dash"})
-TIMED = frozenset({"react", "turn", "jump", "dash"})

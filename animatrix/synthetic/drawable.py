@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
-from animatrix.synthetic.acting import ACTIONS
+from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
+from animatrix.synthetic.direction import DIRECTED
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
 from animatrix.synthetic.ink import LINE_STYLES
 from animatrix.synthetic.palette import GRADES
@@ -65,6 +66,11 @@ NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("limited_technique", "eye_blink", "shot_scale", ("medium", "medium_close", "close_up")),
     ("limited_technique", "none", "action", tuple(a for a in ACTIONS if a != "speak")),
 )
+
+
+for _name, _values in DIRECTED.items():
+    RENDERABLE[_name] = tuple(dict.fromkeys((*RENDERABLE.get(_name, ()), *_values)))
+RENDERABLE = {name: values for name, values in RENDERABLE.items() if values}
 
 
 def check_drawable(directive: Directive) -> None:

@@ -13,6 +13,8 @@ from animatrix.synthetic.ink import Drawing, curve, limb
 from animatrix.synthetic.paints import Look, paints
 from animatrix.synthetic.palette import CLOTH, Rgb
 from animatrix.synthetic.pose import Pose, solve
+from animatrix.synthetic.props import draw_props
+from animatrix.synthetic.rig import tumble
 
 HEAD = 1.12  # drawn heads are a little larger than the unit they are counted in
 
@@ -41,24 +43,36 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
         pose.yaw, pose.eye, pose.mouth, pose.smile, pose.brow, costume.lashes, costume.eye_scale, light
     )
     k = costume
+    d.mark("back_hair")
     tie = k.extra.lit if k.design.accessory == "ribbon" else k.box.figure(CLOTH["red"])
     draw_back_hair(d, put, look, k.hair, k.design.hair_style, locks, tie)
     if k.design.accessory == "scarf":
+        d.mark("cloth")
         draw_scarf_tails(d, k, j, pose, locks)
+    d.mark("arm_f")
     _arm(d, k, j.arm_f, light, far=True)
+    d.mark("leg_f")
     _leg(d, k, j.leg_f, light, far=True)
+    d.mark("leg_n")
     _leg(d, k, j.leg_n, light, far=False)
+    d.mark("torso")
     neck = np.stack([j.chest - j.up * 0.05, j.head + (0.0, 0.30)])
     d.outlined([(limb(neck, [0.22 * k.body.build, 0.20 * k.body.build]), k.skin.deep)], k.skin.ink, 0.9)
     draw_torso(d, k, j, pose, locks, light)
     if k.design.accessory == "bag":
         draw_bag(d, k, j, locks)
+    d.mark("arm_n")
     _arm(d, k, j.arm_n, light, far=False)
+    d.mark("cloth")
     if k.design.accessory == "scarf":
         draw_scarf(d, k, j, pose)
+    d.mark("head")
     draw_head(d, put, look, k.box, k.hair, k.skin, k.eye, k.design.hair_style, locks, k.lashes)
     if k.design.accessory == "ribbon" and k.design.hair_style not in ("ponytail", "twin_tails"):
         draw_ribbon(d, put, k, pose)
+    d.bones = {"arm_f": j.arm_f, "arm_n": j.arm_n, "leg_f": j.leg_f, "leg_n": j.leg_n}
+    d.bones |= {"head": np.stack([j.head]), "torso": np.stack([j.pelvis, j.chest])}
+    draw_props(d, k, pose)
     if pose.stretch != 1.0:
         wide = 1 / np.sqrt(pose.stretch)
         factor = np.array([wide, pose.stretch])
@@ -73,6 +87,9 @@ def draw_figure(costume: Costume, pose: Pose, locks: Locks, light: float) -> Dra
             )
             for o in d.ops
         ]
+        d.bones = {n: (b - base) * factor + base for n, b in d.bones.items()}
+    if pose.spin:
+        tumble(d, pose.spin, pose.lift)
     return d
 
 

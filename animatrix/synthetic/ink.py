@@ -74,6 +74,7 @@ class Drawing:
 
     ops: list[tuple[int, np.ndarray, Rgb, float, np.ndarray | None]] = field(default_factory=list)
     parts: list[tuple[str, int]] = field(default_factory=list)  # (part of the figure, its first op)
+    bones: dict[str, np.ndarray] = field(default_factory=dict)  # part -> joints [N,2] that its ops lie along
 
     def mark(self, part: str) -> None:
         """What is drawn from here on belongs to ``part``."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from animatrix.synthetic.acting import ACTIONS, TAU, Beat, flap, gesture
+from animatrix.synthetic.acting import TAU, Beat, flap, gesture
+from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.pose import Pose
 
 

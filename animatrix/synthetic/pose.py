@@ -38,6 +38,11 @@ class Pose:
     smile: float = 0.4
     brow: float = 0.0
     stretch: float = 1.0  # body length factor; width follows to keep the volume
+    spin: float = 0.0  # whole figure turned forward by this, lowest point on the ground
+    blade: float = 0.0  # length of the weapon in the near hand, in heads
+    swing: float = 0.0  # angle of the weapon to the forearm
+    glow: float = 0.0  # radius of the energy between the hands, in heads
+    bolt: float = 0.0  # how far it has flown, in heads
 
     def but(self, **changes: float) -> Pose:
         """Copy with some joints changed."""

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from animatrix.knowledge import Directive, Tag
-from animatrix.synthetic.acting import ACTIONS, TRAVELS, Beat
+from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
 from animatrix.synthetic.design import Design, cast_design
+from animatrix.synthetic.camera import TRACKING
+from animatrix.synthetic.direction import DIRECTED, Direction, with_needs
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
 from animatrix.synthetic.places import PLACES, Place
 from animatrix.synthetic.sheet import expose
+from animatrix.synthetic.stunts import STUNT_HITS, STUNTS
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Scene:
     fps: float
     seed: int
     notes: dict[str, str] = field(default_factory=dict)
+    direction: Direction = field(default_factory=Direction)
 
     @property
     def noun(self) -> str:
@@ -126,6 +130,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         AniMatrixError: UNSUPPORTED_VALUE when a tag cannot be drawn.
     """
     check_drawable(directive)
+    directive = with_needs(directive)
     d, last, fps = directive, directive.frames - 1, directive.fps
     design_rng, place_rng, stage_rng, time_rng = (stream(seed, k) for k in range(4))
 
@@ -177,10 +182,10 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     grounds, techniques = d.values("background_animation"), d.values("limited_technique")
     scale_asked = first("shot_scale", "medium_close" if {"eye_blink", "lip_flap"} & set(techniques) else "")
     tight = scale_asked in ("medium", "medium_close", "close_up")
-    pool = ["idle", "speak", "gesture", "react", "turn"] if held or tight else list(ACTIONS)
+    pool = ["idle", "speak", "gesture", "react", "turn"] if held or tight else list(EVERYDAY)
     if {"none", "eye_blink"} & set(techniques):
         pool = [a for a in pool if a not in ("speak", "react", "turn")]
-    if "follow" in names_asked or (not moves and "scrolled_background" in grounds):
+    if TRACKING & set(names_asked) or (not moves and "scrolled_background" in grounds):
         pool = ["idle", "gesture"] if held else ["walk", "run", "run", "dash"]
     free_action = pool[int(stage_rng.random() * len(pool))]
     base = [a for a in actions if a not in ("speak", "gesture")] or actions or [free_action]
@@ -190,7 +195,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     scale_draw, move_draw = stage_rng.random(2)
     scales = (
         ["full", "full", "full", "long", "medium_long"]
-        if action in TRAVELS | {"jump"}
+        if action in TRAVELS | {"jump"} | set(STUNTS)
         else ["full", "full", "medium_long", "medium", "medium_close", "close_up"]
     )
     scale = scale_asked or scales[int(scale_draw * len(scales))]
@@ -209,12 +214,12 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         moves = ((options[int(move_draw * len(options))], 0, last),)
     names_asked = [m for m, _, _ in moves]
     brisk = {"walk": "medium_move", "run": "quick", "dash": "quick"}.get(action, "medium_move")
-    speed = first("move_speed", brisk if "follow" in names_asked else "medium_move")
+    speed = first("move_speed", brisk if TRACKING & set(names_asked) else "medium_move")
     facing_draw, target_draw, book_draw = stage_rng.random(3)
     facing = 1 if facing_draw < 0.5 else -1
-    if action in TRAVELS and "pan_left" in names_asked:
+    if action in TRAVELS and {"pan_left", "truck_left"} & set(names_asked):
         facing = -1
-    if action in TRAVELS and "pan_right" in names_asked:
+    if action in TRAVELS and {"pan_right", "truck_right"} & set(names_asked):
         facing = 1
     parallax = first("layer_parallax", "single_plane")
     if not cadence:
@@ -222,7 +227,8 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         cadence = (("twos" if brisk_drawing else "threes", 0, last),)
     impacts = spanned("impact_frame")
     # timing: the beat sits on the asked impact frame, otherwise where the action wants it
-    share = {"jump": 0.64, "react": 0.36, "turn": 0.48, "dash": 0.28}.get(action, 0.5) + 0.08 * (
+    shares = {"jump": 0.64, "react": 0.36, "turn": 0.48, "dash": 0.28} | STUNT_HITS
+    share = shares.get(action, 0.5) + 0.08 * (
         time_rng.random() - 0.5
     )
     hit = impacts[0][1] if impacts else round(share * last)
@@ -278,6 +284,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         frames=d.frames,
         fps=fps,
         seed=seed,
+        direction=Direction.of(directive),
     )
 
 
@@ -340,6 +347,9 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     asked = [v for v in directive.values("limited_technique") if v not in techniques]
     if techniques or asked:
         put("limited_technique", *techniques, *asked)
+    for name, values in DIRECTED.items():
+        if set(directive.values(name)) & set(values):
+            whole[name] = list(directive.tags[name])
     return Directive.model_validate(
         {
             "narrative": directive.narrative,

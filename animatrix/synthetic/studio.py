@@ -15,23 +15,27 @@ from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic import effects
 from animatrix.synthetic.acting import TRAVELS
-from animatrix.synthetic.camera import PARALLAX, CameraPath, film
+from animatrix.synthetic.camera import PARALLAX, TRACKING, CameraPath, film, relative
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.design import PEOPLE
 from animatrix.synthetic.drawable import SHOT_SCALES, STEPS
 from animatrix.synthetic.figure import draw_figure
+from animatrix.synthetic.framing import LENS_ENLARGES, tilt_of
 from animatrix.synthetic.ink import LINE_STYLES, Cel, trace
 from animatrix.synthetic.palette import CLOTH, Paintbox
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
+from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.scene import complete, resolve, stream
 from animatrix.synthetic.sheet import drawing_ids, expose
 from animatrix.synthetic.stage import HORIZON, Layer, Stage
 from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
+from animatrix.synthetic.stunts import STUNT_EVENTS
 from animatrix.synthetic.truth import Event, Truth
 
 SIZES = (16, 4096)
 MAX_FRAMES = 2400
+EVENTS = {"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"} | STUNT_EVENTS
 
 
 def render(
@@ -84,7 +88,7 @@ class Shot:
             raise AniMatrixError(
                 Code.BAD_OPTION, f"{directive.frames} frames are too many", f"at most {MAX_FRAMES}"
             )
-        self.directive, self.seed, self.size = directive, seed, size
+        self.directive, self.seed, self.size, self.cast = directive, seed, size, cast
         self.scene = scene = resolve(directive, seed, cast)
         self.box = Paintbox(
             scene.hour, scene.weather == "cloudy", scene.palette, "backlight" in scene.lighting
@@ -99,6 +103,7 @@ class Shot:
             stream(seed, 6),
             scene.facing,
             scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None,
+            tilt_of(scene),
         )
         self.performance = Performance(scene.action, scene.beat, scene.talks, scene.waves)
         self.follows = "follow" in scene.camera_moves
@@ -120,6 +125,7 @@ class Shot:
         tall, crown, zoom = SHOT_SCALES[s.shot_scale]
         if s.action == "jump" and s.shot_scale == "full":  # room for the flight
             tall, crown = tall * 0.84, crown + tall * 0.16 + 0.035
+        zoom *= LENS_ENLARGES.get((*s.direction.values("lens_perspective"), "normal_lens")[0], 1.0)
         middle = 1 / float(np.sqrt(path.zoom[-1]))  # the asked framing is met half way through a zoom
         heads = PEOPLE[s.design.noun].heads + 0.10
         tall = tall * (heads / 5.0 if s.shot_scale != "full" else 1.0)
@@ -133,6 +139,8 @@ class Shot:
         travel = head_px * s.facing
         if self.follows:
             travel = 0.0
+        elif "follow_pan" in s.camera_moves and travelled[-1] > 0:  # the frame keeps to the figure
+            travel = float(path.offset[-1, 0]) / float(travelled[-1])
         elif s.action in TRAVELS and travelled[-1] > 0:
             room = 0.60 * w + abs(float(path.offset[-1, 0]))
             travel *= min(1.0, room / (head_px * float(travelled[-1])))
@@ -147,7 +155,10 @@ class Shot:
         corners = np.array([[-1.5, -1.5], [w + 0.5, -1.5], [-1.5, h + 0.5], [w + 0.5, h + 0.5]])
         for name, k in PARALLAX.items():
             m = self.path.matrices(k if self.separate or name == "book" else 1.0)
-            inv = (corners[None] - m[:, None, :, 2]) / m[:, None, :1, 0]
+            if self.path.roll is None:
+                inv = (corners[None] - m[:, None, :, 2]) / m[:, None, :1, 0]
+            else:
+                inv = (corners[None] - m[:, None, :, 2]) @ np.linalg.inv(m[:, :, :2]).transpose(0, 2, 1)
             lo, hi = np.floor(inv.min((0, 1))) - 1, np.ceil(inv.max((0, 1))) + 2
             out[name] = (float(lo[0]), float(lo[1]), float(hi[0]), float(hi[1]))
         return out
@@ -222,7 +233,14 @@ class Shot:
     # --- the stand
 
     def film(self) -> tuple[Clip, Truth]:
-        """Expose every frame."""
+        """Expose every frame and strike the print."""
+        frames, truth = self.expose()
+        if needs_print(self):
+            frames, truth = strike_print(self, frames, truth)
+        return Clip(frames, float(self.scene.fps)), truth
+
+    def expose(self) -> tuple[np.ndarray, Truth]:
+        """Frames ``uint8 [T,H,W,3]`` as they leave the stand, with their truth."""
         s, (w, h) = self.scene, self.size
         self._regions_main = self._regions()["main"]
         layers = self.paint_set()
@@ -263,7 +281,9 @@ class Shot:
                 deformation[t] = mask[t] * min(1.0, abs(pose.stretch - 1) * 3.2 / 0.35)
             frames[t] = self._finish(frame, alpha, t, int(air_moments[t]), multiplier)
         camera = main.copy()
-        if s.camera_shake != "steady":  # frame 0 is the origin of the path
+        if self.path.roll is not None:
+            camera = relative(main)
+        elif s.camera_shake != "steady":  # frame 0 is the origin of the path
             camera[:, :, 2] -= camera[0, :, 2]
         sheet = {"A": drawing_ids(self.moments), "BG": [1] * s.frames}
         if layers[-1].name == "book":
@@ -271,10 +291,12 @@ class Shot:
         if s.natural or s.devices:
             sheet["FX"] = drawing_ids(air_moments)
         truth = Truth(complete(self.directive, s), camera, sheet, mask, deformation, self._events())
-        return Clip(frames, float(s.fps)), truth
+        return frames, truth
 
     def still(self, t: int = 0) -> np.ndarray:
         """Frame ``t`` alone, ``uint8 [H,W,3]``, at the cost of one drawing; the same as in the clip."""
+        if needs_print(self):
+            return self.film()[0].frames[t]
         self._regions_main = self._regions()["main"]
         w, h = self.size
         layers = self.paint_set()
@@ -306,10 +328,12 @@ class Shot:
         return self.moments
 
     def _figure_path(self, main: np.ndarray) -> np.ndarray:
+        path = self.path
         if not self.follows:
-            return main
-        fixed = CameraPath(np.zeros_like(self.path.offset), self.path.zoom, self.path.shake, self.size)
-        return fixed.matrices()
+            return main if path.spread is None else path.figure_matrices()
+        return CameraPath(
+            np.zeros_like(path.offset), path.zoom, path.shake, self.size, path.roll
+        ).figure_matrices()
 
     def _ground(self, layers: list[Layer], paths: dict[str, np.ndarray], t: int) -> np.ndarray:
         out = None
@@ -375,10 +399,10 @@ class Shot:
     def _events(self) -> list[Event]:
         s = self.scene
         out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts]
-        if s.action in ("jump", "react", "turn", "dash"):
+        if s.action in EVENTS:
             out.append(
                 Event(
-                    {"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"}[s.action],
+                    EVENTS[s.action],
                     s.hit,
                     s.hit,
                 )

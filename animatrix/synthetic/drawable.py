@@ -8,8 +8,10 @@ from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
 from animatrix.synthetic.direction import DIRECTED
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
+from animatrix.synthetic.finish_plan import ERAS, SHADING, TRADITIONS
+from animatrix.synthetic.grades import PALETTES
 from animatrix.synthetic.ink import LINE_STYLES
-from animatrix.synthetic.palette import GRADES
+from animatrix.synthetic.plates import MANNERS
 from animatrix.synthetic.sheet import HOLDS
 
 # shot_scale -> (figure height in frame heights, crown of the head from the top, enlargement of the set)
@@ -21,17 +23,19 @@ SHOT_SCALES: dict[str, tuple[float, float, float]] = {
     "medium_close": (2.05, 0.13, 1.75),
     "close_up": (3.05, 0.13, 2.1),
 }
-STEPS = {"no_shadow": 0, "one_step": 1, "two_step": 2}
+STEPS = ("no_shadow", "one_step", "two_step", "multi_step", "continuous_tone")
 HOUR_OF_LIGHT = {"golden_hour": "sunset", "night_blue": "night"}
 
 # What can be drawn. A directive that asks for anything else is refused.
 RENDERABLE: dict[str, tuple[str, ...]] = {
-    "rendering_tradition": ("cel_anime",),
+    "rendering_tradition": tuple(TRADITIONS),
+    "era_look": tuple(ERAS),
     "line_style": tuple(LINE_STYLES),
-    "shading_steps": tuple(STEPS),
-    "palette": tuple(GRADES),
-    "lighting": ("flat_even", "golden_hour", "night_blue", "backlight"),
-    "background_style": ("painted_poster",),
+    "shading_steps": STEPS,
+    "shading_treatment": (*SHADING, "none"),
+    "palette": PALETTES,
+    "lighting": ("flat_even", "golden_hour", "night_blue", "backlight", "high_key", "low_key", "local_source", "underlight"),
+    "background_style": tuple(MANNERS),
     "character_proportion": ("four_five_heads", "six_heads"),
     "drawing_cadence": tuple(HOLDS),
     "limited_technique": ("lip_flap", "eye_blink", "none"),

@@ -72,14 +72,17 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
             n = len(line)
             u = np.linspace(0, 1, n)
             wander = rng.standard_normal((3, 2)) * width * (0.34 + 0.16 * k)
-            bend = np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
+            bend = (
+                np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
+            )
             q = line + bend
             ends = (q[-1] - q[-2]) * (1.5 + rng.random()) if n > 2 else 0.0  # the hand runs over the corner
             q = np.concatenate([q, q[-1:] + ends])
             solid = rng.random(len(q) - 1) > 0.10 + 0.14 * k  # tooth of the paper
             run = np.flatnonzero(np.diff(np.concatenate([[0], solid.astype(int), [0]])))
             rows = [
-                np.rint(q[a : b + 1] * _ONE).astype(np.int32) for a, b in zip(run[::2], run[1::2], strict=True)
+                np.rint(q[a : b + 1] * _ONE).astype(np.int32)
+                for a, b in zip(run[::2], run[1::2], strict=True)
             ]
             cv2.polylines(canvas, rows, False, colour, max(1, round(thin)), cv2.LINE_8, _SHIFT)
 

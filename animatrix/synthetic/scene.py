@@ -11,10 +11,11 @@ import numpy as np
 
 from animatrix.knowledge import Directive, Tag
 from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
-from animatrix.synthetic.design import Design, cast_design
 from animatrix.synthetic.camera import TRACKING
+from animatrix.synthetic.design import Design, cast_design
 from animatrix.synthetic.direction import DIRECTED, Direction, with_needs
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
+from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
 from animatrix.synthetic.places import PLACES, Place
 from animatrix.synthetic.sheet import expose
 from animatrix.synthetic.stunts import STUNT_HITS, STUNTS
@@ -57,6 +58,7 @@ class Scene:
     fps: float
     seed: int
     notes: dict[str, str] = field(default_factory=dict)
+    plan: FinishPlan = field(default_factory=FinishPlan)
     direction: Direction = field(default_factory=Direction)
 
     @property
@@ -169,7 +171,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         lights = (*lights, "golden_hour")
     if hour == "night" and "night_blue" not in lights:
         lights = (*lights, "night_blue")
-    if cloudy and hour == "day" and "flat_even" not in lights:
+    if cloudy and hour == "day" and not {"flat_even", "high_key", "low_key"} & set(lights):
         lights = (*lights, "flat_even")
     # who does what
     moves = spanned("camera_move")
@@ -247,6 +249,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     target = 0.5 - 0.10 * facing if action in TRAVELS else (0.36, 0.43, 0.5, 0.57, 0.64)[int(target_draw * 5)]
     if scale in ("medium_close", "close_up"):
         target = 0.5 + 0.5 * (target - 0.5)
+    plan = plan_finish(d)
     return Scene(
         design=design,
         place=place,
@@ -267,13 +270,16 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         impacts=impacts,
         devices=spanned("graphic_device"),
         natural=spanned("natural_effect"),
-        finish=tuple(v for v in d.values("finish") if v != "none"),
-        palette=first("palette", "natural"),
-        line_style=first("line_style", "clean_uniform"),
-        shading_steps=first("shading_steps", "one_step"),
+        finish=tuple(dict.fromkeys(v for v, _, _ in plan.finish)),
+        palette=plan.palette,
+        line_style=plan.line[0],
+        shading_steps=plan.steps,
         squash_stretch="squash_stretch" in d.values("body_deformation"),
         blurred="background_blur" in d.values("focus")
-        or (parallax == "multiplane" and "focus" not in d.tags),
+        or (
+            ((parallax == "multiplane" and plan.background != "blank_void") or plan.blurred)
+            and "focus" not in d.tags
+        ),
         hit=hit,
         beat=beat,
         target=target,
@@ -284,6 +290,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         frames=d.frames,
         fps=fps,
         seed=seed,
+        plan=plan,
         direction=Direction.of(directive),
     )
 
@@ -304,13 +311,13 @@ def complete(directive: Directive, scene: Scene) -> Directive:
         )
 
     still = all(c == "still" for c, _, _ in scene.cadence)
-    put("rendering_tradition", "cel_anime")
-    put("line_style", *(directive.values("line_style") or (scene.line_style,)))
+    put("rendering_tradition", scene.plan.tradition)
+    put("line_style", *scene.plan.line)
     put("shading_steps", scene.shading_steps)
     put("palette", scene.palette)
     if scene.lighting:
         put("lighting", *scene.lighting)
-    put("background_style", "painted_poster")
+    put("background_style", scene.plan.background)
     put("character_proportion", "six_heads" if scene.noun.startswith("young") else "four_five_heads")
     keep("drawing_cadence", scene.cadence)
     if still:
@@ -339,7 +346,12 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     keep("graphic_device", scene.devices)
     keep("impact_frame", scene.impacts)
     keep("natural_effect", scene.natural)
-    put("finish", *(scene.finish or ("none",)))
+    keep("finish", scene.plan.finish)
+    for name, shown in scene.plan.stated():
+        if name in directive.tags:
+            whole[name] = list(directive.tags[name])
+        elif shown:
+            put(name, *shown)
     techniques = []
     if not still and scene.shot_scale in ("medium_long", "medium", "medium_close", "close_up"):
         techniques += ["lip_flap"] if scene.talks else []

@@ -15,20 +15,21 @@ from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic import effects
 from animatrix.synthetic.acting import TRAVELS
-from animatrix.synthetic.camera import PARALLAX, TRACKING, CameraPath, film, relative
+from animatrix.synthetic.camera import PARALLAX, CameraPath, film, relative
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.design import PEOPLE
-from animatrix.synthetic.drawable import SHOT_SCALES, STEPS
+from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.figure import draw_figure
-from animatrix.synthetic.framing import LENS_ENLARGES, tilt_of
-from animatrix.synthetic.ink import LINE_STYLES, Cel, trace
-from animatrix.synthetic.palette import CLOTH, Paintbox
+from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, style_of
+from animatrix.synthetic.framing import LENS_ENLARGES, angle_of, tilt_of
+from animatrix.synthetic.ink import Cel
+from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.scene import complete, resolve, stream
 from animatrix.synthetic.sheet import drawing_ids, expose
-from animatrix.synthetic.stage import HORIZON, Layer, Stage
+from animatrix.synthetic.stage import Layer, Stage
 from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
 from animatrix.synthetic.stunts import STUNT_EVENTS
 from animatrix.synthetic.truth import Event, Truth
@@ -90,9 +91,7 @@ class Shot:
             )
         self.directive, self.seed, self.size, self.cast = directive, seed, size, cast
         self.scene = scene = resolve(directive, seed, cast)
-        self.box = Paintbox(
-            scene.hour, scene.weather == "cloudy", scene.palette, "backlight" in scene.lighting
-        )
+        self.box = paintbox_of(scene)
         self.path = film(
             list(scene.moves),
             scene.move_speed,
@@ -109,12 +108,13 @@ class Shot:
         self.follows = "follow" in scene.camera_moves
         self.moments = expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
         self.oversample = 2.0 if max(size) <= 320 else 1.5
-        self.style = LINE_STYLES[scene.line_style]
+        self.style = style_of(scene.plan)
         self.layout = self._lay_out()
         small = self.layout.head_px < 22
         self.costume = Costume.make(
-            scene.design, self.box, STEPS[scene.shading_steps], 1.16 if small else 1.0, self.style.ink
+            scene.design, self.box, steps_of(scene.plan), 1.16 if small else 1.0, self.style.ink
         )
+        self.finishing = Finishing(scene, self.box, self.costume, self.style, size, seed, self.oversample)
         self._cels: dict[int, Cel | None] = {}
 
     # --- layout
@@ -133,7 +133,7 @@ class Shot:
         settled = path.offset[s.frames // 4 :]  # framed for the later part: a move arrives at its subject
         drift = settled.mean(0)
         ground_y = (0.5 + (crown + tall - 0.5) * middle) * h + drift[1]
-        horizon = 0.5 + (HORIZON - 0.5) * middle + drift[1] / h
+        horizon = 0.5 + (angle_of(s).horizon - 0.5) * middle + drift[1] / h
         base = self.performance.pose(0.0).x
         travelled = np.array([self.performance.pose(t / s.fps).x - base for t in range(s.frames)])
         travel = head_px * s.facing
@@ -182,8 +182,9 @@ class Shot:
             self.layout.horizon,
         )
         PLACES[s.place].paint(stage)
-        if s.book:
+        if s.book and s.plan.background != "blank_void":
             book_leaves(stage)
+        self.finishing.plates(stage.layers)
         if s.blurred:
             soft = 0.010 * self.size[1] * self.oversample
             for layer in stage.layers:
@@ -214,13 +215,17 @@ class Shot:
             x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
             at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
             factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
+            angle = angle_of(s)
             x0, y0, x1, y1 = self._figure_window()
-            self._cels[moment] = trace(
+            self._cels[moment] = self.finishing.trace(
                 drawing,
-                lambda p: p * factor + at,
+                lambda p: angle.seen(p) * factor + at,
                 max(0.55, 0.022 * lay.head_px + 0.12) * k,
                 (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k)),
-                self.style,
+                lay.head_px * k,
+                at,
+                light * s.facing,
+                moment,
             )
         return self._cels[moment]
 
@@ -343,7 +348,7 @@ class Shot:
             seen = shoot(layer, paths[layer.name][t], self.size)
             out = seen[..., :3].copy() if out is None else over(out, seen)
         assert out is not None
-        return out
+        return self.finishing.ground(out)
 
     def _active(self, spans, t: int) -> list[str]:
         return [v for v, a, b in spans if a <= t <= b]

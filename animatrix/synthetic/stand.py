@@ -36,10 +36,13 @@ def lay_cel(frame: np.ndarray, alpha: np.ndarray, cel: Cel, matrix: np.ndarray, 
     origin = np.array(cel.origin, np.float64) / oversample
     m = _to_source(origin, oversample, matrix)
     ch, cw = cel.rgba.shape[:2]
-    x0, y0 = max(0, int(np.floor(m[0, 2])) - 1), max(0, int(np.floor(m[1, 2])) - 1)
+    # box of the turned cel: with no turn, its own corners
+    left, top = m[0, 2] + min(0.0, ch * m[0, 1]), m[1, 2] + min(0.0, cw * m[1, 0])
+    right, bottom = cw * m[0, 0] + max(0.0, ch * m[0, 1]), ch * m[1, 1] + max(0.0, cw * m[1, 0])
+    x0, y0 = max(0, int(np.floor(left)) - 1), max(0, int(np.floor(top)) - 1)
     x1, y1 = (
-        min(w, int(np.ceil(m[0, 2] + cw * m[0, 0])) + 2),
-        min(h, int(np.ceil(m[1, 2] + ch * m[1, 1])) + 2),
+        min(w, int(np.ceil(m[0, 2] + right)) + 2),
+        min(h, int(np.ceil(m[1, 2] + bottom)) + 2),
     )
     if x1 <= x0 or y1 <= y0:
         return

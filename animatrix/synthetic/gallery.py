@@ -1,0 +1,152 @@
+"""Contact sheets: every value that can be drawn as a labelled strip of frames, and a wall of random shots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from animatrix.errors import AniMatrixError, Code, did_you_mean
+from animatrix.knowledge import Directive, Taxonomy
+from animatrix.synthetic.corpus import Corpus
+from animatrix.synthetic.drawable import RENDERABLE
+from animatrix.synthetic.studio import render
+
+FRAME = (320, 192)
+LENGTH = 33
+PAPER, INK = 246, 40
+
+# field -> tags that make its values easy to see; a value's own row comes on top
+STAGING: dict[str, dict[str, str]] = {
+    "action": {"shot_scale": "full", "drawing_cadence": "twos"},
+    "camera_move": {"shot_scale": "full"},
+    "move_speed": {"camera_move": "pan_left", "action": "idle"},
+    "layer_parallax": {"camera_move": "pan_left", "move_speed": "quick", "action": "idle"},
+    "impact_frame": {"action": "jump", "shot_scale": "full"},
+    "manga_symbol": {"shot_scale": "medium_close", "action": "idle"},
+    "shot_scale": {"action": "idle"},
+    "focus": {"action": "idle", "shot_scale": "medium"},
+    "line_style": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
+    "shading_steps": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
+    "shading_treatment": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
+    "palette": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
+    "lighting": {"shot_scale": "medium_long", "action": "idle", "camera_move": "fix"},
+    "spacing": {"shot_scale": "full"},
+}
+STAGING_OF: dict[tuple[str, str], dict[str, str]] = {
+    ("background_animation", "scrolled_background"): {"camera_move": "follow", "action": "run"},
+    ("move_speed", "whip"): {"camera_move": "pan_right", "action": "idle"},
+    ("camera_move", "follow"): {"action": "run"},
+    ("body_deformation", "squash_stretch"): {"action": "jump", "shot_scale": "full"},
+}
+INSTANT = frozenset({"impact_frame"})  # fields whose values last a few frames and are asked for with a span
+
+
+def staged(name: str, value: str, frames: int = LENGTH) -> Directive:
+    """A directive that shows one value well."""
+    text = value
+    if name in INSTANT and value != "none":
+        text = f"{value}@{frames // 2}-{frames // 2 + 1}"
+    base: dict[str, str] = {"camera_move": "fix"}
+    tags = {**base, **STAGING.get(name, {}), **STAGING_OF.get((name, value), {}), name: text}
+    request = {"narrative": "A shot.", "tags": tags, "frames": frames, "fps": 24}
+    try:
+        return Directive.model_validate(request)
+    except AniMatrixError:  # the value does not go with a locked-off frame
+        loose = {k: v for k, v in tags.items() if k != "camera_move" or k == name}
+        return Directive.model_validate({**request, "tags": loose})
+
+
+def _telling_frames(events, length: int, count: int) -> list[int]:
+    """``count`` frames spread over the shot, moved to where something happens."""
+    picks = np.linspace(0, length - 1, count + 2)[1:-1].round().astype(int)
+    picks[0], picks[-1] = min(2, length - 1), max(0, length - 3)
+    for event in events:
+        if event.kind != "blink" and 0 < event.first < length:
+            at = min(length - 1, (event.first + min(event.last, length - 1)) // 2)
+            picks[int(np.argmin(np.abs(picks - at)))] = at
+    return sorted({int(p) for p in picks} | set(range(count - len(set(picks.tolist())))))[:count]
+
+
+def strip(
+    directive: Directive, seed: int, size: tuple[int, int] = FRAME, count: int = 4, cast: str = "any"
+) -> np.ndarray:
+    """Frames of one shot side by side, ``uint8 [H,count*W,3]``."""
+    clip, truth = render(directive, seed, size, cast)
+    picks = _telling_frames(truth.events, len(clip), count)
+    while len(picks) < count:
+        picks.append(picks[-1])
+    gap = np.full((size[1], 4, 3), PAPER, np.uint8)
+    parts: list[np.ndarray] = []
+    for t in picks:
+        parts += [clip.frames[t], gap]
+    return np.concatenate(parts[:-1], 1)
+
+
+def labelled(row: np.ndarray, text: str) -> np.ndarray:
+    """A strip with its name above."""
+    head = np.full((22, row.shape[1], 3), PAPER, np.uint8)
+    cv2.putText(head, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (INK,) * 3, 1, cv2.LINE_AA)
+    return np.concatenate([head, row], 0)
+
+
+def sheet(name: str, seed: int = 3, size: tuple[int, int] = FRAME, count: int = 4) -> np.ndarray:
+    """Contact sheet of one field. Raises AniMatrixError(BAD_OPTION) for a field that is not drawn."""
+    if name not in RENDERABLE:
+        raise AniMatrixError(
+            Code.BAD_OPTION,
+            f"there is no sheet of '{name}'",
+            did_you_mean(name, RENDERABLE) or ", ".join(RENDERABLE),
+        )
+    rows = [
+        labelled(strip(staged(name, value), seed, size, count), f"{name} = {value}")
+        for value in RENDERABLE[name]
+    ]
+    return np.concatenate(rows, 0)
+
+
+def wall(seed: int = 0, size: tuple[int, int] = FRAME, side: int = 4) -> np.ndarray:
+    """``side`` x ``side`` random corpus shots, one frame each."""
+    corpus = Corpus(seed, "train", size, LENGTH)
+    stills = [corpus.still(i).image for i in range(side * side)]
+    return np.concatenate([np.concatenate(stills[r * side : (r + 1) * side], 1) for r in range(side)], 0)
+
+
+def fields_in_order() -> Iterator[str]:
+    """Drawn fields in the order of the taxonomy."""
+    known = [f.id for f in Taxonomy.default().fields]
+    yield from (name for name in known if name in RENDERABLE)
+
+
+def write_gallery(
+    out: Path, only: str | None = None, size: tuple[int, int] = FRAME, quality: int = 74, fresh: bool = False
+) -> Iterator[Path]:
+    """Write the missing sheets (all of them with ``fresh``) as JPEG and yield each path.
+
+    Raises:
+        AniMatrixError: NOT_WRITABLE when ``out`` is no folder, BAD_OPTION for an unknown field.
+    """
+    from animatrix.media.door import written_whole
+
+    if out.exists() and not out.is_dir():
+        raise AniMatrixError(Code.NOT_WRITABLE, f"{out} is not a folder")
+    if only is not None and only != "wall" and only not in RENDERABLE:
+        sheet(only)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in [only] if only else ["wall", *fields_in_order()]:
+        path = out / f"{name}.jpg"
+        if path.exists() and not fresh and not only:
+            continue
+        picture = wall(0, size) if name == "wall" else sheet(name, size=size)
+        done, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )
+        assert done
+        with written_whole(path) as temporary:
+            temporary.write_bytes(data.tobytes())
+        yield path
+
+
+__all__ = ["fields_in_order", "labelled", "sheet", "staged", "strip", "wall", "write_gallery"]

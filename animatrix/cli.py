@@ -1,6 +1,7 @@
 """The command line: one verb per stage, each imported only when it is called.
 
-Exit status: 0 done; 2 the user's input is wrong (one line: what, where, the nearest valid choice); 1 anything else.
+Exit status: 0 done; 2 the user's input is wrong (one line: what, where, the nearest valid choice); 1 anything
+else.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from animatrix.errors import EXIT_STATUS, AniMatrixError
 # verb -> (module, attribute, one line of help). The module is imported when the verb is used, so that
 # `animatrix taxonomy` never waits for torch.
 VERBS: dict[str, tuple[str, str, str]] = {
-    "taxonomy": ("animatrix.knowledge.commands", "taxonomy_app", "Look up, check and compare production variables."),
+    "taxonomy": ("animatrix.knowledge.commands", "taxonomy_app", "Look up and check production variables."),
     "directive": ("animatrix.knowledge.commands", "directive_app", "Check a directive file."),
-    "synth": ("animatrix.synthetic.commands", "synth_app", "Draw synthetic cel animation with exact ground truth."),
+    "synth": ("animatrix.synthetic.commands", "synth_app", "Draw cel animation with exact ground truth."),
     "caption": ("animatrix.caption.commands", "caption", "Read production variables from video files."),
-    "generate": ("animatrix.generate.commands", "generate", "Make a clip from a narrative and tags, and read it back."),
+    "generate": ("animatrix.generate.commands", "generate", "Make a clip and read it back."),
 }  # fmt: skip
 
 HELP = "AniMatrix: anime video generation that thinks in art, not physics."

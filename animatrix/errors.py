@@ -11,7 +11,6 @@ import difflib
 from collections.abc import Iterable
 from enum import StrEnum
 
-
 EXIT_STATUS = 2  # the user's input is wrong; anything unforeseen is 1
 
 

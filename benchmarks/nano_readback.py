@@ -1,10 +1,11 @@
-"""Generates clips of held-out directives with nano and reads them back: asked against measured, with a contact sheet.
+"""Generates clips of held-out directives with nano and reads them back: asked against measured.
 
     python benchmarks/nano_readback.py --count 24 --sheet runs/readback.png
 
-Directives are items 0..count-1 of the corpus' `report` split (held-out designs, seeds of their own), cut down to the tags
-an animator would write. Nothing is picked by hand. Prints one JSON document: per field the share of clips that came back as asked, among
-those AniCaption judged, with a 95 % Wilson interval, and how many it abstained from.
+Directives are items 0..count-1 of the corpus' `report` split (held-out designs, seeds of their own), cut down
+to the tags an animator would write. Nothing is picked by hand. Prints one JSON document: per field the share
+of clips that came back as asked, among those AniCaption judged, with a 95 % Wilson interval, and how many it
+abstained from.
 """
 
 from __future__ import annotations
@@ -40,12 +41,15 @@ def directives(count: int, frames: int) -> list[Directive]:
     corpus = Corpus(seed=0, split="report", frames=frames)
     whole = [json.loads(corpus.request(i).canonical_json()) for i in range(count)]
     return [
-        Directive.model_validate(w | {"tags": {f: t for f, t in w["tags"].items() if f in WRITTEN}}) for w in whole
+        Directive.model_validate(w | {"tags": {f: t for f, t in w["tags"].items() if f in WRITTEN}})
+        for w in whole
     ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="nano")
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--frames", type=int, default=25)
@@ -91,11 +95,14 @@ def main() -> None:
     }
     if args.sheet:
         captions = [
-            " ".join(v for f in ("camera_move", "drawing_cadence", "action") for v in d.values(f)) for d in asked
+            " ".join(v for f in ("camera_move", "drawing_cadence", "action") for v in d.values(f))
+            for d in asked
         ]
         contact_sheet(clips, args.sheet, columns=3, captions=captions, frames_per_clip=4, scale=1)
     options = {k: v for k, v in vars(args).items() if k != "sheet"}
-    print(json.dumps({"options": options, "seconds_per_clip": round(seconds / len(clips), 2), "fields": fields}))
+    print(
+        json.dumps({"options": options, "seconds_per_clip": round(seconds / len(clips), 2), "fields": fields})
+    )
 
 
 if __name__ == "__main__":

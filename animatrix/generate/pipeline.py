@@ -4,14 +4,15 @@ Guidance has two scales, one per channel:
 
     v = v_none + s_text (v_text - v_none) + s_tag (v_full - v_text)
 
-written as a weighted sum of up to three passes; a pass whose weight is zero is never run (equal scales: two passes; both
+written as a weighted sum of up to three passes; a pass whose weight is zero is never run (equal scales: two
+passes; both
 1: one). Tags and text are encoded once per request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import PIL.Image
@@ -31,7 +32,8 @@ from animatrix.model.text import encode_text
 from animatrix.model.transformer import AniMatrixTransformer3DModel
 from animatrix.model.vae import AutoencoderNano
 
-# diffusers refuses components of libraries it does not know; this names ours (guarded by a test: private API).
+# diffusers refuses components of libraries it does not know; this names ours (guarded by a test: private
+# API).
 LOADABLE_CLASSES.setdefault("animatrix", {})
 
 
@@ -40,7 +42,8 @@ def guidance_weights(
 ) -> dict[str, float]:
     """Weight of each pass: ``none``, ``text``, ``full``; they sum to 1. Only passes with a weight are listed.
 
-    Without tags ``full`` is ``text``; without text ``text`` is ``none``: their weights merge and the pass is saved.
+    Without tags ``full`` is ``text``; without text ``text`` is ``none``: their weights merge and the pass is
+    saved.
     """
     weights = {"none": 1 - text_scale, "text": text_scale - tag_scale, "full": tag_scale}
     if not has_tags:
@@ -56,7 +59,7 @@ class AniMatrixPipeline(WanPipeline):
     Components: Wan's, plus ``tag_encoder`` (:class:`~animatrix.model.TagEncoder`).
     """
 
-    _optional_components = [*WanPipeline._optional_components, "tag_encoder"]
+    _optional_components: ClassVar[list[str]] = [*WanPipeline._optional_components, "tag_encoder"]
     model_cpu_offload_seq = "text_encoder->tag_encoder->transformer->transformer_2->vae"
 
     def __init__(
@@ -84,7 +87,7 @@ class AniMatrixPipeline(WanPipeline):
         self.register_modules(tag_encoder=tag_encoder)
 
     @torch.no_grad()
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         directive: Directive | Sequence[Directive],
         *,
@@ -109,7 +112,8 @@ class AniMatrixPipeline(WanPipeline):
             keyframes: pictures [H,W,3] uint8 (or PIL) by frame index, shared by the batch.
             generator: one, or one per directive: then each clip is what it would be alone.
         Returns:
-            ``.frames``: float32 [B,T,H,W,3] in [0,1] for ``output_type="np"``; "pil", "pt" and "latent" as in diffusers.
+            ``.frames``: float32 [B,T,H,W,3] in [0,1] for ``output_type="np"``; "pil", "pt" and "latent" as in
+            diffusers.
         Raises:
             AniMatrixError: BAD_OPTION for a length, size or keyframe the model cannot make.
         """
@@ -215,8 +219,8 @@ class AniMatrixPipeline(WanPipeline):
         config = self.transformer.config
         tags, room = None, config.text_len
         if self.tag_encoder is not None:
-            # Tags live in the last slots. They are kept free whether used or not, so that the number of tags never
-            # decides where the narrative is cut.
+            # Tags live in the last slots. They are kept free whether used or not, so that the number of
+            # tags never decides where the narrative is cut.
             room -= config.tag_slots
             if any(d.tags for d in directives):
                 tags = self.tag_encoder(

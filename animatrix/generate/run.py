@@ -1,4 +1,6 @@
-"""One request from directive to files: load the model, generate, write the clip, read it back, write the report."""
+"""One request from directive to files: load the model, generate, write the clip, read it back, write the
+report.
+"""
 
 from __future__ import annotations
 

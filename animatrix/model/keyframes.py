@@ -1,14 +1,15 @@
-"""Keyframe conditioning in Wan's image-to-video layout: noise, a 4-channel mask per subframe, condition latents.
+"""Keyframe conditioning in Wan's image-to-video layout.
 
-The transformer's input is ``[noisy latents, mask, condition]`` along channels. Mask channel s of latent frame f is 1 where
-frame ``4(f-1)+1+s`` is given (latent frame 0 holds frame 0 alone: all four channels). The nano VAE encodes each latent frame from its
-own four frames, so a keyframe is encoded as if it were held over its latent frame; where several keyframes fall into one
-latent frame, each subframe takes the nearest. Without keyframes both parts are zero: text-to-video.
+The transformer's input is ``[noisy latents, mask, condition]`` along channels. Mask channel s of latent frame
+f is 1 where frame ``4(f-1)+1+s`` is given (latent frame 0 holds frame 0 alone: all four channels). The nano
+VAE encodes each latent frame from its own four frames, so a keyframe is encoded as if it were held over its
+latent frame; where several keyframes fall into one latent frame, each subframe takes the nearest. Without
+keyframes both parts are zero: text-to-video.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -36,18 +37,24 @@ def place_keyframes(condition: Tensor, sample: Tensor, index: Tensor, latents: T
     by_frame[sample, frame, TEMPORAL:] = latents
 
 
+def _nearest(given: Iterable[int], sub: int) -> int:
+    return min(given, key=lambda s: abs(s - sub))
+
+
 @torch.no_grad()
 def encode_keyframes(vae: AutoencoderNano, images: Mapping[int, Tensor], latents: Tensor) -> Tensor:
-    """Condition [1,4+C,F,h,w] for pictures [3,H,W] in [-1,1] at exact frame indices, matching ``latents`` [1,C,F,h,w]."""
+    """Condition [1,4+C,F,h,w] for pictures [3,H,W] in [-1,1] at exact frame indices, matching ``latents``
+    [1,C,F,h,w].
+    """
     condition = empty_condition(latents[:1])
     groups: dict[int, dict[int, Tensor]] = {}
     for index, image in images.items():
         frame, sub = subframe(index)
         groups.setdefault(frame, {})[sub] = image
     for frame, given in groups.items():
-        held = [given[min(given, key=lambda s, at=sub: abs(s - at))] for sub in range(TEMPORAL)]
+        held = [given[_nearest(given, sub)] for sub in range(TEMPORAL)]
         video = torch.stack([held[0], *held], dim=1)[None].to(vae.device, vae.dtype)
         latent = vae.normalise(vae.encode(video).latents)[0, :, 1].to(condition)
-        index = torch.tensor([0 if frame == 0 else TEMPORAL * (frame - 1) + 1 + sub for sub in given])
-        place_keyframes(condition, torch.zeros_like(index), index, latent.expand(len(index), -1, -1, -1))
+        at = torch.tensor([0 if frame == 0 else TEMPORAL * (frame - 1) + 1 + sub for sub in given])
+        place_keyframes(condition, torch.zeros_like(at), at, latent.expand(len(at), -1, -1, -1))
     return condition

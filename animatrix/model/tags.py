@@ -1,10 +1,12 @@
 """The trainable tag encoder: production variables to vectors, field and value kept apart.
 
-A tag token is ``field embedding + value embedding + span embedding``; tokens then attend to each other, with no positional
-order, because tags are a *set*. A register token that every set contains carries the pooled summary.
+A tag token is ``field embedding + value embedding + span embedding``; tokens then attend to each other, with
+no positional order, because tags are a *set*. A register token that every set contains carries the pooled
+summary.
 
 Rows are keyed by taxonomy ids and saved with the weights, so a later taxonomy that only adds values loads old
-weights and appends rows (see :meth:`TagEncoder.extend`). ``unspecified`` is the absence of a tag; ``none`` is a row.
+weights and appends rows (see :meth:`TagEncoder.extend`). ``unspecified`` is the absence of a tag; ``none`` is
+a row.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from animatrix.knowledge import Directive, Taxonomy
 class TagBatch(NamedTuple):
     """Tags of a batch as integers.
 
-    field, value: int64 [B,T] row numbers; span: float [B,T,2] start and end as fractions of the shot (end exclusive);
+    field, value: int64 [B,T] row numbers; span: float [B,T,2] start and end as fractions of the shot (end
+        exclusive);
     whole: bool [B,T], true where no span was given; mask: bool [B,T], true where there is a tag.
     """
 
@@ -40,7 +43,7 @@ class TagBatch(NamedTuple):
 
 
 class TagEmbeds(NamedTuple):
-    """What the transformer receives: tokens [B,T,D], pooled [B,D], span [B,T,2], spanned [B,T], mask [B,T]."""
+    """To the transformer: tokens [B,T,D], pooled [B,D], span [B,T,2], spanned [B,T], mask [B,T]."""
 
     tokens: Tensor
     pooled: Tensor
@@ -50,7 +53,7 @@ class TagEmbeds(NamedTuple):
 
 
 def tag_rows(taxonomy: Taxonomy) -> tuple[list[str], list[str]]:
-    """Row ids for every field, and for every ``field=value`` (with ``field=none`` where the field allows it)."""
+    """Row ids of every field and every ``field=value``, ``field=none`` where it is allowed."""
     fields = list(taxonomy.fields)
     values = [
         f"{name}={value}"
@@ -61,7 +64,9 @@ def tag_rows(taxonomy: Taxonomy) -> tuple[list[str], list[str]]:
 
 
 class SetAttention(nn.Module):
-    """Pre-norm self-attention and feed-forward over a set [B,N,D]. Plain linears, so that offload, fp8 and LoRA hooks fire."""
+    """Pre-norm self-attention and feed-forward over a set [B,N,D]. Plain linears, so that offload, fp8 and
+    LoRA hooks fire.
+    """
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -90,7 +95,8 @@ class TagEncoder(ModelMixin, ConfigMixin):
         dim: width of a tag token.
         num_layers, num_heads: of the set attention.
         span_frequencies: octaves of the Fourier features of a span's ends; 6 resolve a 64th of the shot.
-        field_rows, value_rows: row ids, from :func:`tag_rows`. Their order is the order of the embedding rows.
+        field_rows, value_rows: row ids, from :func:`tag_rows`. Their order is the order of the embedding
+            rows.
         taxonomy_version: of the taxonomy the rows came from.
     """
 
@@ -138,7 +144,8 @@ class TagEncoder(ModelMixin, ConfigMixin):
         """Directives to integers, padded to ``width`` tags (default: the longest set, at least one).
 
         Raises:
-            AniMatrixError: TAXONOMY_VERSION when a tag has no row in these weights; BAD_OPTION for more than ``limit`` tags.
+            AniMatrixError: TAXONOMY_VERSION when a tag has no row in these weights; BAD_OPTION for more than
+                ``limit`` tags.
         """
         fields, values = self._rows
         rows: list[list[tuple[int, int, float, float, bool]]] = []
@@ -150,7 +157,8 @@ class TagEncoder(ModelMixin, ConfigMixin):
                     if key not in values:
                         raise AniMatrixError(
                             Code.TAXONOMY_VERSION,
-                            f"tag {key} is not known to these weights, made for taxonomy {self.config.taxonomy_version}",
+                            f"tag {key} is not known to these weights, made for taxonomy "
+                            f"{self.config.taxonomy_version}",
                             f"the directive is of taxonomy {d.taxonomy_version}; retrain or remove the tag",
                         )
                     first, last = (0, d.frames - 1) if tag.span is None else d.span_frames(tag)
@@ -175,7 +183,9 @@ class TagEncoder(ModelMixin, ConfigMixin):
         return TagBatch(field, value, span, whole, mask)
 
     def forward(self, batch: TagBatch) -> TagEmbeds:
-        """Integers to embeddings. A sample without tags gets exact zeros, so that it equals a request with no tag channel."""
+        """Integers to embeddings. A sample without tags gets exact zeros, so that it equals a request with no
+        tag channel.
+        """
         dtype = self.register.dtype
         octaves = 2.0 ** torch.arange(self.config.span_frequencies, device=batch.span.device) * torch.pi
         angles = (batch.span[..., None].float() * octaves).flatten(-2)
@@ -198,7 +208,9 @@ class TagEncoder(ModelMixin, ConfigMixin):
         )
 
     def extend(self, taxonomy: Taxonomy) -> None:
-        """Append rows for what ``taxonomy`` has and these weights lack; existing rows keep their place and weights."""
+        """Append rows for what ``taxonomy`` has and these weights lack; existing rows keep their place and
+        weights.
+        """
         fields, values = tag_rows(taxonomy)
         self._append("field_embed", "field_rows", fields)
         self._append("value_embed", "value_rows", values)

@@ -1,4 +1,6 @@
-"""Narrative encoding: a frozen T5 encoder; the slots past the end of the text are exact zeros, as Wan was trained."""
+"""Narrative encoding: a frozen T5 encoder; the slots past the end of the text are exact zeros, as Wan was
+trained.
+"""
 
 from __future__ import annotations
 

@@ -1,21 +1,23 @@
 """AniMatrixTransformer3DModel: Wan's video transformer with a tag channel.
 
-The blocks are diffusers' own, so caches, compilation, offload and LoRA keep working. Tags enter in three places, each
-through a zero-initialised projection, so that a fresh model computes exactly what Wan computes, tags or not:
+The blocks are diffusers' own, so caches, compilation, offload and LoRA keep working. Tags enter in three
+places, each through a zero-initialised projection, so that a fresh model computes exactly what Wan computes,
+tags or not:
 
-* **path A, cross-attention (detail)**: tag token i is added to the i-th of the last T text slots, which Wan fills with
-  zero padding. The sequence keeps its length and needs no mask.
-* **path B, AdaLN (global)**: the pooled tag vector is added to the time embedding before ``time_proj``, and so
-  reaches the modulation of every block and of the head.
-* **span track (time)**: cross-attention keys carry no frame index and Wan's rotary positions are relative, so a token that says
-  "frames 14-15" cannot be found by the tokens of frame 14. Each latent frame therefore receives the tags that are
-  *on* during it: tokens weighted by how much of each of its four subframes their span covers.
+* **path A, cross-attention (detail)**: tag token i is added to the i-th of the last T text slots, which Wan
+  fills with zero padding. The sequence keeps its length and needs no mask.
+* **path B, AdaLN (global)**: the pooled tag vector is added to the time embedding before ``time_proj``, and
+  so reaches the modulation of every block and of the head.
+* **span track (time)**: cross-attention keys carry no frame index and Wan's rotary positions are relative, so
+  a token that says "frames 14-15" cannot be found by the tokens of frame 14. Each latent frame therefore
+  receives the tags that are *on* during it: tokens weighted by how much of each of its four subframes their
+  span covers.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers.configuration_utils import register_to_config
@@ -28,9 +30,11 @@ from animatrix.model.tags import TagEmbeds
 
 
 class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
-    """Wan's condition embedder, same parameters, with a tag shift on the time embedding before it is projected."""
+    """Wan's condition embedder, same parameters, with a tag shift on the time embedding before it is
+    projected.
+    """
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         timestep: Tensor,
         encoder_hidden_states: Tensor,
@@ -67,7 +71,10 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tag_slots: how many of them, at the end, a narrative leaves to tags; the largest tag set of a request.
     """
 
-    _skip_layerwise_casting_patterns = ["patch_embedding", "condition_embedder", "norm", "tag_"]
+    _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
+        *WanTransformer3DModel._skip_layerwise_casting_patterns,
+        "tag_",
+    ]
 
     @register_to_config
     def __init__(
@@ -123,15 +130,19 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             image_embed_dim=image_dim,
             pos_embed_seq_len=pos_embed_seq_len,
         )
-        self.tag_to_text = nn.Linear(tag_dim, inner_dim, bias=False) if tag_cross_attention else None
-        self.tag_to_time = nn.Linear(tag_dim, inner_dim, bias=False) if tag_adaln else None
-        self.tag_to_frames = (
+        self.tag_to_text: nn.Linear | None = (
+            nn.Linear(tag_dim, inner_dim, bias=False) if tag_cross_attention else None
+        )
+        self.tag_to_time: nn.Linear | None = nn.Linear(tag_dim, inner_dim, bias=False) if tag_adaln else None
+        self.tag_to_frames: nn.Linear | None = (
             nn.Linear(tag_temporal_scale * tag_dim, inner_dim, bias=False) if tag_track else None
         )
         self.init_tag_paths()
 
     def init_tag_paths(self) -> None:
-        """Zero the projections: the model then equals Wan whatever the tags. One zero factor per path, never two."""
+        """Zero the projections: the model then equals Wan whatever the tags. One zero factor per path, never
+        two.
+        """
         for path in self._tag_paths():
             nn.init.zeros_(path.weight)
 
@@ -166,11 +177,15 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         count = tags.tokens.shape[1]
         if count > text_BSD.shape[1]:
             raise ValueError(f"{count} tags do not fit into {text_BSD.shape[1]} text slots")
+        assert self.tag_to_text is not None
         tokens = self.tag_to_text(tags.tokens.to(text_BSD.dtype))
         return torch.cat([text_BSD[:, :-count], text_BSD[:, -count:] + tokens], dim=1)
 
     def _frame_track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor:
-        """[B,F,D]: per latent frame, the sum of the tags with a span, weighted by the cover of each of its subframes."""
+        """[B,F,D]: per latent frame, the sum of the tags with a span, weighted by the cover of each of its
+        subframes.
+        """
+        assert self.tag_to_frames is not None
         scale = self.config.tag_temporal_scale
         frames = scale * (latent_frames - 1) + 1
         # Frame 0 owns latent frame 0 alone, so its subframes are all frame 0.
@@ -184,7 +199,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         return self.tag_to_frames(track.unflatten(1, (latent_frames, scale)).flatten(2))
 
     @apply_lora_scale("attention_kwargs")
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         hidden_states: Tensor,
         timestep: Tensor,
@@ -196,7 +211,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """Velocity of the noisy latents.
 
-        Shapes: hidden_states [B,C_in,F,H,W]; timestep [B], or [B,L] per token (Wan 2.2 TI2V); encoder_hidden_states
+        Shapes: hidden_states [B,C_in,F,H,W]; timestep [B], or [B,L] per token (Wan 2.2 TI2V);
+            encoder_hidden_states
         [B,S,text_dim]; result [B,C_out,F,H,W].
         """
         b, _, f, h, w = hidden_states.shape

@@ -1,22 +1,24 @@
 """The nano video autoencoder: 4 frames x 8 x 8 pixels to one latent position, cheap on two CPU cores.
 
-The encoder is linear: the principal components of 4x8x8 patches (a strided convolution, after all), so that it needs no training
-and latents can be made from the first minute. The decoder is its transpose plus a learned residual that restores what
-the components leave out: ink lines and the seams between patches.
+The encoder is linear: the principal components of 4x8x8 patches (a strided convolution, after all), so that
+it needs no training and latents can be made from the first minute. The decoder is its transpose plus a
+learned residual that restores what the components leave out: ink lines and the seams between patches.
 
 Two properties are chosen for animation rather than for photographs:
 
-* Every latent frame is encoded from its own four frames alone, and those four enter as separate channels, never
-  averaged. A one-frame flash or a drawing change on ones therefore cannot be blurred away by a temporal convolution,
-  and frame 0 has a latent of its own (4n+1 frames give n+1 latent frames, as in Wan).
+* Every latent frame is encoded from its own four frames alone, and those four enter as separate channels,
+  never averaged. A one-frame flash or a drawing change on ones therefore cannot be blurred away by a temporal
+  convolution, and frame 0 has a latent of its own (4n+1 frames give n+1 latent frames, as in Wan).
 * Only the decoder looks across latent frames, so that held drawings stay still instead of shimmering.
 
 It has the interface the Wan pipelines expect of a VAE (``config.z_dim``, ``latents_mean``, ``latents_std``,
-``scale_factor_temporal``, ``scale_factor_spatial``, ``encode(x).latents``, ``decode(z)``). It is deterministic: there is
-no posterior to sample.
+``scale_factor_temporal``, ``scale_factor_spatial``, ``encode(x).latents``, ``decode(z)``). It is
+deterministic: there is no posterior to sample.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +32,12 @@ TEMPORAL = 4  # frames per latent frame
 SPATIAL = 8  # pixels per latent position, each way
 
 
+def zero(layer: nn.Module) -> None:
+    """Zero the parameters of a layer: what it feeds starts without it."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class Residual(nn.Module):
     """Two 3x3 convolutions over [N,C,H,W] with a channel RMS norm in front; starts as the identity."""
 
@@ -38,8 +46,7 @@ class Residual(nn.Module):
         self.gain = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.conv_in = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_out = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        zero(self.conv_out)
 
     def forward(self, x: Tensor) -> Tensor:
         h = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6) * self.gain
@@ -52,8 +59,7 @@ class TimeMix(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)
+        zero(self.conv)
 
     def forward(self, x: Tensor, batch: int) -> Tensor:
         x_BCFHW = x.unflatten(0, (batch, -1)).transpose(1, 2)
@@ -67,7 +73,8 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         z_dim: latent channels, the number of principal components kept.
         widths: channels of the decoder's residual at 1/8, 1/4 and 1/2 of the picture size.
         pixel_width: channels per frame of the full-resolution refinement.
-        latents_mean, latents_std: per-channel shift and scale of the normalised latents, ``z_dim`` numbers each.
+        latents_mean, latents_std: per-channel shift and scale of the normalised latents, ``z_dim`` numbers
+            each.
     """
 
     @register_to_config
@@ -98,24 +105,24 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         self.dec_to_half = nn.Conv2d(b, 4 * c, 1)
         self.dec_half = Residual(c)
         self.dec_to_pixels = nn.Conv2d(c, TEMPORAL * (pixel_width + 3) * 4, 3, padding=1)
-        # Block edges of the pixel shuffle are smoothed where they show: at full resolution, across neighbouring frames.
+        # Block edges of the pixel shuffle are smoothed where they show: at full resolution, across
+        # neighbouring frames.
         self.pixel_in = nn.Conv3d(pixel_width + 3, pixel_width, (1, 3, 3), padding=(0, 1, 1))
         self.pixel_out = nn.Conv3d(pixel_width, 3, (3, 3, 3), padding=1)
-        for conv in (self.dec_to_pixels, self.pixel_out):
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+        zero(self.dec_to_pixels)
+        zero(self.pixel_out)
 
     @torch.no_grad()
     def init_components(self, x: Tensor) -> None:
-        """Set encoder and linear decoder to the principal components of the patches of ``x`` [B,3,4n+1,H,W]."""
+        """Set encoder and linear decoder to the principal components of ``x`` [B,3,4n+1,H,W]."""
         patches = F.pixel_unshuffle(self._subframes(x), SPATIAL).movedim(1, -1).flatten(0, -2).double()
         mean = patches.mean(0)
         covariance = (patches - mean).T @ (patches - mean) / len(patches)
         components = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, : self.config.z_dim]
-        self.analysis.weight.copy_(components.T[..., None, None])
-        self.analysis.bias.copy_(-components.T @ mean)
-        self.synthesis.weight.copy_(components[..., None, None])
-        self.synthesis.bias.copy_(mean)
+        weight = components.T[..., None, None].float()
+        self.analysis.load_state_dict({"weight": weight, "bias": (-components.T @ mean).float()})
+        weight = components[..., None, None].float()
+        self.synthesis.load_state_dict({"weight": weight, "bias": mean.float()})
 
     @staticmethod
     def _subframes(x: Tensor) -> Tensor:
@@ -123,7 +130,7 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         x = torch.cat([x[:, :, :1].expand(-1, -1, TEMPORAL - 1, -1, -1), x], dim=2)
         return x.unflatten(2, (-1, TEMPORAL)).permute(0, 2, 3, 1, 4, 5).flatten(0, 1).flatten(1, 2)
 
-    def encode(self, x: Tensor, return_dict: bool = True) -> AutoencoderTinyOutput | tuple[Tensor]:
+    def encode(self, x: Tensor, return_dict: bool = True) -> Any:
         """Pixels [B,3,4n+1,H,W] in [-1,1] to latents [B,z_dim,n+1,H/8,W/8] (not normalised)."""
         b, _, f, h, w = x.shape
         if f % TEMPORAL != 1 or h % SPATIAL or w % SPATIAL:
@@ -132,12 +139,13 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         z = z.unflatten(0, (b, -1)).transpose(1, 2)
         return AutoencoderTinyOutput(latents=z) if return_dict else (z,)
 
-    def decode(self, z: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
+    def decode(self, z: Tensor, return_dict: bool = True) -> Any:
         """Latents [B,z_dim,n+1,h,w] to pixels [B,3,4n+1,8h,8w] in [-1,1]."""
         b = z.shape[0]
         z_NCHW = z.transpose(1, 2).flatten(0, 1)
         linear = F.pixel_shuffle(self.synthesis(z_NCHW), SPATIAL)
-        # The residual sees latents at the scale of the normalised ones, whatever the energy of the components.
+        # The residual sees latents at the scale of the normalised ones, whatever the energy of the
+        # components.
         x = self.dec_in(self.normalise(z).transpose(1, 2).flatten(0, 1))
         x = self.dec_time_b(self.dec_eighth(self.dec_time_a(x, b)), b)
         x = self.dec_quarter(F.pixel_shuffle(self.dec_to_quarter(x), 2))
@@ -176,5 +184,5 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
 
 
 def subframe(index: int) -> tuple[int, int]:
-    """(latent frame, subframe 0..3) that frame ``index`` >= 0 falls in; frame 0 fills latent frame 0 alone."""
+    """(latent frame, subframe 0..3) of frame ``index`` >= 0; frame 0 fills latent frame 0 alone."""
     return (0, TEMPORAL - 1) if index == 0 else ((index - 1) // TEMPORAL + 1, (index - 1) % TEMPORAL)

@@ -1,8 +1,9 @@
-"""English narratives of a scene: a small grammar with many thousands of forms, in three relations to the tags.
+"""English narratives of a scene: a grammar with many thousands of forms, in three relations to the tags.
 
 * ``complement``: who, where, what happens; nothing a tag says.
 * ``repeat``: also says in words what some tags say.
-* ``contradict``: says in words something else than a tag does. Tags must win; a model learns that only if it is shown.
+* ``contradict``: says in words something else than a tag does. Tags must win; a model learns that only if it
+  is shown.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ RELATIONS = ("complement", "repeat", "contradict")
 RELATION_SHARES = (0.70, 0.22, 0.08)
 
 PRONOUNS = {
-    "girl": ("she", "her"), "young woman": ("she", "her"), "woman": ("she", "her"),
-    "boy": ("he", "his"), "young man": ("he", "his"), "man": ("he", "his"),
-}  # fmt: skip
+    "girl": ("she", "her"),
+    "young woman": ("she", "her"),
+    "woman": ("she", "her"),
+    "boy": ("he", "his"),
+    "young man": ("he", "his"),
+    "man": ("he", "his"),
+}
 HAIR = {
     "short": ("short {c} hair", "cropped {c} hair", "short-cut {c} hair"),
     "bob": ("a {c} bob", "bobbed {c} hair", "{c} hair cut in a bob"),
@@ -39,29 +44,79 @@ ACCESSORY = {
 }
 # Verb forms: (third person, participle).
 ACTION = {
-    "idle": (("stands still", "standing still"), ("waits", "waiting"), ("stands quietly", "standing quietly"),
-             ("looks ahead", "looking ahead"), ("just breathes", "just breathing"), ("keeps watch", "keeping watch")),
-    "walk": (("walks", "walking"), ("strolls along", "strolling along"), ("walks at an easy pace", "walking at an easy pace"),
-             ("wanders by", "wandering by"), ("makes {p} way on foot", "making {p} way on foot")),
-    "run": (("runs", "running"), ("sprints", "sprinting"), ("hurries along", "hurrying along"), ("jogs", "jogging"),
-            ("races along", "racing along"), ("is late and runs", "running late")),
-    "dash": (("dashes off", "dashing off"), ("bolts away", "bolting away"), ("bursts into a dash", "bursting into a dash"),
-             ("shoots forward", "shooting forward")),
-    "jump": (("jumps", "jumping"), ("leaps into the air", "leaping into the air"), ("jumps high and lands", "jumping high"),
-             ("springs up", "springing up"), ("leaps", "leaping")),
+    "idle": (
+        ("stands still", "standing still"),
+        ("waits", "waiting"),
+        ("stands quietly", "standing quietly"),
+        ("looks ahead", "looking ahead"),
+        ("just breathes", "just breathing"),
+        ("keeps watch", "keeping watch"),
+    ),
+    "walk": (
+        ("walks", "walking"),
+        ("strolls along", "strolling along"),
+        ("walks at an easy pace", "walking at an easy pace"),
+        ("wanders by", "wandering by"),
+        ("makes {p} way on foot", "making {p} way on foot"),
+    ),
+    "run": (
+        ("runs", "running"),
+        ("sprints", "sprinting"),
+        ("hurries along", "hurrying along"),
+        ("jogs", "jogging"),
+        ("races along", "racing along"),
+        ("is late and runs", "running late"),
+    ),
+    "dash": (
+        ("dashes off", "dashing off"),
+        ("bolts away", "bolting away"),
+        ("bursts into a dash", "bursting into a dash"),
+        ("shoots forward", "shooting forward"),
+    ),
+    "jump": (
+        ("jumps", "jumping"),
+        ("leaps into the air", "leaping into the air"),
+        ("jumps high and lands", "jumping high"),
+        ("springs up", "springing up"),
+        ("leaps", "leaping"),
+    ),
     "fall": (("falls", "falling"), ("tumbles down", "tumbling down"), ("drops", "dropping")),
-    "gesture": (("waves", "waving"), ("waves a hand", "waving a hand"), ("raises an arm and waves", "raising an arm to wave"),
-                ("greets someone", "greeting someone"), ("says goodbye with a wave", "waving goodbye")),
-    "turn": (("turns around", "turning around"), ("looks back", "looking back"), ("turns {p} head", "turning {p} head"),
-             ("glances over {p} shoulder", "glancing over {p} shoulder")),
-    "react": (("starts in surprise", "starting in surprise"), ("is startled", "startled"), ("jolts", "jolting"),
-              ("flinches", "flinching"), ("gasps", "gasping")),
-    "speak": (("speaks", "speaking"), ("talks", "talking"), ("tells a story", "telling a story"), ("explains something", "explaining something"),
-              ("chatters away", "chattering away"), ("answers", "answering")),
-    "strike": (("throws a punch", "throwing a punch"), ("strikes", "striking"), ("punches the air", "punching the air")),
+    "gesture": (
+        ("waves", "waving"),
+        ("waves a hand", "waving a hand"),
+        ("raises an arm and waves", "raising an arm to wave"),
+        ("greets someone", "greeting someone"),
+        ("says goodbye with a wave", "waving goodbye"),
+    ),
+    "turn": (
+        ("turns around", "turning around"),
+        ("looks back", "looking back"),
+        ("turns {p} head", "turning {p} head"),
+        ("glances over {p} shoulder", "glancing over {p} shoulder"),
+    ),
+    "react": (
+        ("starts in surprise", "starting in surprise"),
+        ("is startled", "startled"),
+        ("jolts", "jolting"),
+        ("flinches", "flinching"),
+        ("gasps", "gasping"),
+    ),
+    "speak": (
+        ("speaks", "speaking"),
+        ("talks", "talking"),
+        ("tells a story", "telling a story"),
+        ("explains something", "explaining something"),
+        ("chatters away", "chattering away"),
+        ("answers", "answering"),
+    ),
+    "strike": (
+        ("throws a punch", "throwing a punch"),
+        ("strikes", "striking"),
+        ("punches the air", "punching the air"),
+    ),
     "slash": (("swings a blade", "swinging a blade"), ("slashes", "slashing")),
     "dance": (("dances", "dancing"), ("spins in a dance", "spinning in a dance")),
-}  # fmt: skip
+}
 ADVERBS = (
     "",
     "",
@@ -139,14 +194,17 @@ TAG_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "long": ("Seen from afar.", "A long shot."),
     },
     "palette": {
-        "vivid": ("Vivid colours.",), "pastel": ("Soft pastel colours.",), "muted": ("Muted colours.",),
+        "vivid": ("Vivid colours.",),
+        "pastel": ("Soft pastel colours.",),
+        "muted": ("Muted colours.",),
         "monochrome": ("In black and white.", "All in grey."),
     },
     "natural_effect": {
         "petals_leaves": ("Petals drift by.", "Leaves are in the air."),
-        "snow": ("Snow is falling.",), "rain": ("Rain comes down.",),
+        "snow": ("Snow is falling.",),
+        "rain": ("Rain comes down.",),
     },
-}  # fmt: skip
+}
 
 
 def _of(rng: np.random.Generator, options):
@@ -168,9 +226,17 @@ def _looks(scene: Scene, rng: np.random.Generator, possessive: str) -> str:
     if d.accessory in ACCESSORY:
         extra = _of(rng, ACCESSORY[d.accessory]).format(c=d.accessory_color, p=possessive)
     forms = [
-        f" with {hair}", f" {wear}", f" with {hair} {wear}", f" {wear} with {hair}", "",
-        *([f" with {hair} and {extra}", f" {wear} and {extra}", f" with {extra}", f" in {extra}"] if extra else []),
-    ]  # fmt: skip
+        f" with {hair}",
+        f" {wear}",
+        f" with {hair} {wear}",
+        f" {wear} with {hair}",
+        "",
+        *(
+            [f" with {hair} and {extra}", f" {wear} and {extra}", f" with {extra}", f" in {extra}"]
+            if extra
+            else []
+        ),
+    ]
     return _of(rng, forms)
 
 

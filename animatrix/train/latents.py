@@ -1,4 +1,4 @@
-"""Rendered shards to what the transformer trains on: latents, keyframe latents, text states and tag integers."""
+"""Rendered shards to what the transformer trains on: latents, text states and tag integers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ KEYFRAMES = 3  # random frames of each clip kept as single-image latents
 class LatentPool:
     """A growing set of encoded clips on one device, fed from a folder of shards.
 
-    What was encoded is kept in ``cache``, one safetensors file per shard, valid for one autoencoder and text encoder.
+    What was encoded is kept in ``cache``, one safetensors file per shard, valid for one autoencoder and text
+    encoder.
 
-    Attributes: latents [N,C,F,h,w], key_latents [N,K,C,h,w], key_index int [N,K], text [N,S,D] (bf16 on a GPU),
+    Attributes: latents [N,C,F,h,w], key_latents [N,K,C,h,w], key_index int [N,K], text [N,S,D] (bf16 on a
+        GPU),
     tags: a :class:`TagBatch` of [N,T].
     """
 
@@ -86,8 +88,8 @@ class LatentPool:
             latents.append(self._latents(block))
             rows = np.arange(len(block))[:, None]
             keys = block[rows, key_index[start : start + 16]]  # [B,K,H,W,3]
-            keys = self._latents(keys.reshape(-1, 1, *keys.shape[2:]))
-            key_latents.append(keys[:, :, 0].unflatten(0, (-1, KEYFRAMES)))
+            z = self._latents(keys.reshape(-1, 1, *keys.shape[2:]))
+            key_latents.append(z[:, :, 0].unflatten(0, (-1, KEYFRAMES)))
         tables = {
             "latents": torch.cat(latents),
             "key_latents": torch.cat(key_latents),

@@ -1,10 +1,10 @@
-"""Renders the synthetic corpus into shards on disk, in parallel, for a trainer that reads them as they appear.
+"""Renders the synthetic corpus into shards on disk, in parallel, for a trainer to read as they appear.
 
     python -m animatrix.train.shards --out runs/shards --split train --seed 0 --workers 2 --count 4096
 
-Shard k holds items ``k*64 .. k*64+63`` of the corpus: ``shard-K.npy`` (uint8 [64,T,H,W,3]) and ``shard-K.jsonl`` (one
-canonical directive per line). Existing shards are kept, so the same command continues where it stopped. A shard appears
-under its final name only when it is whole.
+Shard k holds items ``k*64 .. k*64+63`` of the corpus: ``shard-K.npy`` (uint8 [64,T,H,W,3]) and
+``shard-K.jsonl`` (one canonical directive per line). Existing shards are kept, so the same command continues
+where it stopped. A shard appears under its final name only when it is whole.
 """
 
 from __future__ import annotations

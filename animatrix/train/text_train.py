@@ -1,9 +1,10 @@
-"""Makes nano's frozen text encoder: a SentencePiece vocabulary and a small T5 encoder, from the narratives alone.
+"""Makes nano's frozen text encoder: a SentencePiece vocabulary and a small T5 encoder, from narratives.
 
     python -m animatrix.train.text_train --out runs/text --minutes 5
 
-The encoder is trained as a masked language model (15-50 % of the tokens replaced by a sentinel, predicted from the rest);
-the prediction head is thrown away. It knows the words of the synthetic world and no others: see the model card.
+The encoder is trained as a masked language model (15-50 % of the tokens replaced by a sentinel, predicted
+from the rest); the prediction head is thrown away. It knows the words of the synthetic world and no others:
+see the model card.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def main() -> None:
     ).input_ids.to(device)
     print(
         f"{len(texts)} narratives ({len(set(texts))} different), vocabulary {len(tokenizer)}, "
-        f"{(ids != 0).sum(1).float().mean():.1f} tokens on average, {(ids != 0).all(1).float().mean():.2%} cut"
+        f"{(ids != 0).sum(1).float().mean():.1f} tokens on average, "
+        f"{(ids != 0).all(1).float().mean():.2%} cut"
     )
     config = T5Config(
         vocab_size=len(tokenizer),

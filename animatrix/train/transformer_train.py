@@ -3,13 +3,13 @@
     python -m animatrix.train.transformer_train --shards runs/nano/shards --vae runs/nano/vae/vae \\
         --text runs/nano/text --out runs/nano/transformer --minutes 60
 
-    x_t = (1-t) x_0 + t eps,   v = eps - x_0,   loss = mean |v_hat - v|^2,   t = s u / (1 + (s-1) u), u uniform
+    x_t = (1-t) x_0 + t eps,  v = eps - x_0,  loss = mean |v_hat - v|^2,  t = s u / (1 + (s-1) u), u uniform
 
-(flow matching, Lipman et al. 2210.02747; the shift s as in SD3, 2403.03206). First single pictures, which teach drawing
-at an eighth of the cost, then clips of 25 and 33 frames. Conditions are dropped at random so that every
-combination the guidance formula needs is learned: single tags, the whole tag channel, the text, both. A third of the clips
-carries keyframes. Muon for the matrices of the blocks, AdamW for the rest. Shards that appear while training are picked
-up. To continue, run the same command again.
+(flow matching, Lipman et al. 2210.02747; the shift s as in SD3, 2403.03206). First single pictures, which
+teach drawing at an eighth of the cost, then clips of 25 and 33 frames. Conditions are dropped at random so
+that every combination the guidance formula needs is learned: single tags, the whole tag channel, the text,
+both. A third of the clips carries keyframes. Muon for the matrices of the blocks, AdamW for the rest. Shards
+that appear while training are picked up. To continue, run the same command again.
 
 This is the first, plain trainer: one process, no curriculum over deformation.
 """
@@ -22,7 +22,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
@@ -68,8 +68,10 @@ def nano_transformer(z_dim: int, text_dim: int, tag_dim: int) -> AniMatrixTransf
     )
 
 
-def init_weights(model: nn.Module) -> None:
-    """Small output heads and closed-to-open gates: diffusers leaves torch's defaults, made for loading, not for training."""
+def init_weights(model: AniMatrixTransformer3DModel) -> None:
+    """Small output heads and closed-to-open gates: diffusers leaves torch's defaults, made for loading, not
+    for training.
+    """
     for block in model.blocks:
         nn.init.zeros_(block.attn1.to_out[0].bias)
         nn.init.zeros_(block.attn2.to_out[0].weight)
@@ -91,7 +93,9 @@ def drop_conditions(text: Tensor, null_text: Tensor, tags: TagBatch) -> tuple[Te
 def shorten(
     latents: Tensor, key_index: Tensor, tags: TagBatch, latent_frames: int
 ) -> tuple[Tensor, Tensor, TagBatch]:
-    """The first ``latent_frames`` of the clips; spans are rescaled, and what lies past the end is not asked for."""
+    """The first ``latent_frames`` of the clips; spans are rescaled, and what lies past the end is not asked
+    for.
+    """
     full, short = (TEMPORAL * (n - 1) + 1 for n in (latents.shape[2], latent_frames))
     span = tags.span * (full / short)
     mask = tags.mask & (tags.whole | (span[..., 0] < 1))
@@ -100,7 +104,9 @@ def shorten(
 
 
 def keyframe_condition(latents: Tensor, key_latents: Tensor, key_index: Tensor) -> Tensor:
-    """Condition [B,4+C,F,h,w]: a third of the samples carries one to three of their frames, the first one often."""
+    """Condition [B,4+C,F,h,w]: a third of the samples carries one to three of their frames, the first one
+    often.
+    """
     condition = empty_condition(latents)
     b, k = key_index.shape
     device = latents.device
@@ -113,8 +119,10 @@ def keyframe_condition(latents: Tensor, key_latents: Tensor, key_index: Tensor) 
     return condition
 
 
-def optimizers(model: nn.Module, tags: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon (K. Jordan 2024) on the blocks' matrices, scaled to AdamW's step size; AdamW on everything else."""
+def optimizers(
+    model: AniMatrixTransformer3DModel, tags: TagEncoder, lr: float
+) -> list[torch.optim.Optimizer]:
+    """Muon (K. Jordan 2024) on the blocks' matrices, at AdamW's step size; AdamW on the rest."""
     matrices = [p for p in model.blocks.parameters() if p.ndim == 2]
     ids = {id(p) for p in matrices}
     rest = [p for p in [*model.parameters(), *tags.parameters()] if id(p) not in ids]
@@ -181,7 +189,7 @@ class Trainer:
         print(f"continuing at step {self.step}, {self.spent / 60:.1f} min spent", flush=True)
 
     def save(self) -> None:
-        state = {name: part.state_dict() for name, part in self.parts().items()}
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts().items()}
         state["optimizers"] = [o.state_dict() for o in self.optimizers]
         state |= {"step": self.step, "spent": self.spent, "clips": self.clips}
         torch.save(state, self.path.with_suffix(".tmp"))

@@ -2,14 +2,16 @@
 
     python -m animatrix.train.vae_train --shards runs/shards --out runs/vae --minutes 20
 
-The encoder is the principal components of the first shards and is never trained; `--minutes 0` writes it and stops, so that the
-transformer can start on its latents while the decoder learns.
+The encoder is the principal components of the first shards and is never trained; `--minutes 0` writes it and
+stops, so that the transformer can start on its latents while the decoder learns.
 
-Loss: Charbonnier on pixels + L1 on their spatial and temporal differences (ink lines are thin and drawings change abruptly;
-plain L1 is content to soften both). Latents are trained under additive noise, so that the decoder forgives the small
-errors a diffusion model leaves in them. To continue, run the same command again.
+Loss: Charbonnier on pixels + L1 on their spatial and temporal differences (ink lines are thin and drawings
+    change abruptly;
+plain L1 is content to soften both). Latents are trained under additive noise, so that the decoder forgives
+the small errors a diffusion model leaves in them. To continue, run the same command again.
 
-It does not train adversarially or perceptually: there are no photographs in this world to be perceptual about.
+It does not train adversarially or perceptually: there are no photographs in this world to be perceptual
+about.
 """
 
 from __future__ import annotations
@@ -92,9 +94,9 @@ def measure(vae: AutoencoderNano, clips: np.ndarray, device: torch.device) -> di
 def set_statistics(vae: AutoencoderNano, x: Tensor) -> None:
     """Record the shift and scale of the normalised latents from pixels ``x`` [B,3,T,H,W].
 
-    Channels are divided by the *square root* of their standard deviation: fully whitened components make most of a
-    diffusion loss out of detail nobody can predict; raw ones leave all but the first few under the noise. The common
-    factor brings the mean variance to 1.
+    Channels are divided by the *square root* of their standard deviation: fully whitened components make most
+    of a diffusion loss out of detail nobody can predict; raw ones leave all but the first few under the
+    noise. The common factor brings the mean variance to 1.
     """
     z = vae.encode(x).latents.float()
     std = z.std((0, 2, 3, 4))

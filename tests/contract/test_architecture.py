@@ -27,7 +27,9 @@ def imported_parts(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names = [a.name for a in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module] if node.module != "animatrix" else [f"animatrix.{a.name}" for a in node.names]
+            names = (
+                [node.module] if node.module != "animatrix" else [f"animatrix.{a.name}" for a in node.names]
+            )
         parts |= {n.split(".")[1] for n in names if n.startswith("animatrix.")}
     return parts
 
@@ -44,7 +46,10 @@ def test_every_part_is_in_the_order():
 
 def loaded_by(code: str) -> set[str]:
     out = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return {name.split(".")[0] for name in out.stdout.split()}
 
@@ -54,7 +59,10 @@ def loaded_by(code: str) -> set[str]:
     [
         ("import animatrix", {"torch", "cv2", "av", "numpy", "pydantic", "yaml"}),
         ("import animatrix.cli", {"torch", "cv2", "av", "numpy", "typer", "rich"}),
-        ("from animatrix import Taxonomy, Directive; Taxonomy.default()", {"torch", "cv2", "av", "numpy", "rich"}),
+        (
+            "from animatrix import Taxonomy, Directive; Taxonomy.default()",
+            {"torch", "cv2", "av", "numpy", "rich"},
+        ),
         ("from animatrix.synthetic import render", {"torch", "av"}),
         ("from animatrix.caption import caption", {"torch"}),
     ],

@@ -108,7 +108,9 @@ RAISES = {
     ),
     Code.NOT_A_VIDEO: not_a_video,
     Code.UNSUPPORTED_OUTPUT: unsupported_output,
-    Code.BAD_OPTION: lambda _: __import__("animatrix.generate.commands", fromlist=["x"]).generate("x", steps=0),
+    Code.BAD_OPTION: lambda _: __import__("animatrix.generate.commands", fromlist=["x"]).generate(
+        "x", steps=0
+    ),
     Code.UNSUPPORTED_VALUE: undrawable,
     Code.MODEL_MISSING: lambda folder: __import__("animatrix.generate.run", fromlist=["x"]).load(str(folder)),
     Code.MODEL_MISMATCH: broken_model,

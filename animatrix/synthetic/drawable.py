@@ -8,6 +8,7 @@ from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
 from animatrix.synthetic.direction import DIRECTED
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
+from animatrix.synthetic.exaggerate import ENVELOPES, INTENSITIES, SMEARS
 from animatrix.synthetic.finish_plan import ERAS, SHADING, TRADITIONS
 from animatrix.synthetic.grades import PALETTES
 from animatrix.synthetic.ink import LINE_STYLES
@@ -41,8 +42,9 @@ RENDERABLE: dict[str, tuple[str, ...]] = {
     "limited_technique": ("lip_flap", "eye_blink", "none"),
     "motion_energy": ("static",),
     "action": tuple(ACTIONS),
-    "smear_technique": ("none",),
-    "body_deformation": ("none", "squash_stretch"),
+    "smear_technique": ("none", *SMEARS),
+    "body_deformation": ("none", *ENVELOPES),
+    "deformation_intensity": tuple(INTENSITIES),
     "background_animation": ("static_background", "scrolled_background"),
     "shot_scale": tuple(SHOT_SCALES),
     "camera_angle": ("eye_level",),

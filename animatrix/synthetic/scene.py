@@ -15,6 +15,7 @@ from animatrix.synthetic.camera import TRACKING
 from animatrix.synthetic.design import Design, cast_design
 from animatrix.synthetic.direction import DIRECTED, Direction, with_needs
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
+from animatrix.synthetic.exaggerate import Asked
 from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
 from animatrix.synthetic.places import PLACES, Place
 from animatrix.synthetic.sheet import expose
@@ -60,6 +61,7 @@ class Scene:
     notes: dict[str, str] = field(default_factory=dict)
     plan: FinishPlan = field(default_factory=FinishPlan)
     direction: Direction = field(default_factory=Direction)
+    exaggeration: Asked = field(default_factory=Asked)
 
     @property
     def noun(self) -> str:
@@ -189,6 +191,9 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         pool = [a for a in pool if a not in ("speak", "react", "turn")]
     if TRACKING & set(names_asked) or (not moves and "scrolled_background" in grounds):
         pool = ["idle", "gesture"] if held else ["walk", "run", "run", "dash"]
+    asked = Asked.of(d)
+    if asked and not asked.plain and not held and not TRACKING & set(names_asked) and not grounds:
+        pool = ["strike", "react", "gesture", "dodge_guard"] if tight else ["strike", "slash", "dash", "jump", "dodge_guard"]
     free_action = pool[int(stage_rng.random() * len(pool))]
     base = [a for a in actions if a not in ("speak", "gesture")] or actions or [free_action]
     action = base[0]
@@ -274,7 +279,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         palette=plan.palette,
         line_style=plan.line[0],
         shading_steps=plan.steps,
-        squash_stretch="squash_stretch" in d.values("body_deformation"),
+        squash_stretch=asked.plain and action == "jump",
         blurred="background_blur" in d.values("focus")
         or (
             ((parallax == "multiplane" and plan.background != "blank_void") or plan.blurred)
@@ -292,6 +297,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         seed=seed,
         plan=plan,
         direction=Direction.of(directive),
+        exaggeration=asked,
     )
 
 
@@ -328,8 +334,13 @@ def complete(directive: Directive, scene: Scene) -> Directive:
         )
     )
     put("action", *acts)
-    put("smear_technique", "none")
-    put("body_deformation", "squash_stretch" if scene.squash_stretch else "none")
+    asked = scene.exaggeration
+    keep("smear_technique", tuple(x[:3] for x in asked.smears))
+    keep("body_deformation", tuple(x[:3] for x in asked.deformations))
+    if "deformation_intensity" in directive.tags:
+        whole["deformation_intensity"] = list(directive.tags["deformation_intensity"])
+    elif asked and not asked.plain:
+        put("deformation_intensity", "pronounced")
     put(
         "background_animation",
         "scrolled_background" if "follow" in scene.camera_moves else "static_background",

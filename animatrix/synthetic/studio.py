@@ -17,16 +17,18 @@ from animatrix.synthetic import effects
 from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.camera import PARALLAX, CameraPath, film, relative
 from animatrix.synthetic.costume import Costume
+from animatrix.synthetic.deform import Job
 from animatrix.synthetic.design import PEOPLE
 from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.figure import draw_figure
 from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, style_of
 from animatrix.synthetic.framing import LENS_ENLARGES, angle_of, tilt_of
-from animatrix.synthetic.ink import Cel
+from animatrix.synthetic.ink import Cel, trace
 from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
+from animatrix.synthetic.retouch import Retouch, State, grey
 from animatrix.synthetic.scene import complete, resolve, stream
 from animatrix.synthetic.sheet import drawing_ids, expose
 from animatrix.synthetic.stage import Layer, Stage
@@ -36,6 +38,16 @@ from animatrix.synthetic.truth import Event, Truth
 
 SIZES = (16, 4096)
 MAX_FRAMES = 2400
+
+
+@dataclass(frozen=True)
+class Take:
+    """How a shot is filmed: as intended, or ``flat`` with its deformations and smears left out."""
+
+    flat: bool = False
+
+
+AS_INTENDED = Take()
 EVENTS = {"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"} | STUNT_EVENTS
 
 
@@ -75,7 +87,8 @@ class Shot:
     """One shot being made: scene, layout, set and costume, ready to expose any frame."""
 
     def __init__(
-        self, directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any"
+        self, directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any",
+        take: Take = AS_INTENDED,
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise AniMatrixError(Code.BAD_OPTION, f"seed must be a whole number from 0, not {seed!r}")
@@ -115,7 +128,11 @@ class Shot:
             scene.design, self.box, steps_of(scene.plan), 1.16 if small else 1.0, self.style.ink
         )
         self.finishing = Finishing(scene, self.box, self.costume, self.style, size, seed, self.oversample)
-        self._cels: dict[int, Cel | None] = {}
+        self.take = take
+        self.retouch = Retouch.of(scene, self.performance, self.costume.body, self.moments, take.flat)
+        self.exposures = self.retouch.exposures(self.moments)
+        self._cels: dict[tuple[int, State], Cel | None] = {}
+        self._maps: dict[tuple[int, State], Cel | None] = {}
 
     # --- layout
 
@@ -202,32 +219,91 @@ class Shot:
         natural = {"walk": 3.2, "run": 7.8, "dash": 14.0}.get(self.scene.action, 0.0)
         return speed / self.layout.head_px - natural if natural == 0 else 0.0
 
-    def cel(self, moment: int) -> Cel | None:
+    def cel(self, moment: int, state: State = ()) -> Cel | None:
         """The traced drawing of frame ``moment``, at the oversampled scale of the plates."""
-        if moment not in self._cels:
-            s, lay, k = self.scene, self.layout, self.oversample
-            t = moment / s.fps
-            pose = self.performance.pose(t)
-            if s.squash_stretch:
-                pose = pose.but(stretch=1 + (pose.stretch - 1) * 3.2)
-            light = (1.0 if stream(self.seed, 5).random() < 0.5 else -1.0) * s.facing
-            drawing = draw_figure(self.costume, pose, self.performance.locks(t, self._wind()), light)
-            x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
-            at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
-            factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
-            angle = angle_of(s)
-            x0, y0, x1, y1 = self._figure_window()
-            self._cels[moment] = self.finishing.trace(
-                drawing,
-                lambda p: angle.seen(p) * factor + at,
-                max(0.55, 0.022 * lay.head_px + 0.12) * k,
-                (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k)),
-                lay.head_px * k,
-                at,
-                light * s.facing,
-                moment,
-            )
-        return self._cels[moment]
+        if (moment, state) not in self._cels:
+            self._cels[moment, state] = self._trace(moment, state)
+        return self._cels[moment, state]
+
+    def _trace(self, moment: int, state: State) -> Cel | None:
+        s, lay, k = self.scene, self.layout, self.oversample
+        t = moment / s.fps
+        pose = self.performance.pose(t)
+        if s.squash_stretch and not self.take.flat:
+            pose = pose.but(stretch=1 + (pose.stretch - 1) * 3.2)
+        light = (1.0 if stream(self.seed, 5).random() < 0.5 else -1.0) * s.facing
+        locks = self.performance.locks(t, self._wind())
+        drawing = draw_figure(self.costume, pose, locks, light)
+        x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
+        at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
+        factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
+        angle = angle_of(s)
+        x0, y0, x1, y1 = self._figure_window()
+        window = (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k))
+        line_px = max(0.55, 0.022 * lay.head_px + 0.12) * k
+
+        def to_screen(p: np.ndarray) -> np.ndarray:
+            return angle.seen(p) * factor + at
+
+        if state:
+            job = Job(
+                drawing, pose, self.costume, lambda p, c: draw_figure(c, p, locks, light), self.performance.pose, t,
+                s.action, s.facing, self.seed,
+            )  # fmt: skip
+            ratio = 1.0 if self.follows else abs(lay.travel) / lay.head_px
+            levels = self.retouch.redraw(job, state, ratio)
+            drawing = job.drawing
+            self._maps[moment, state] = trace(grey(drawing, levels), to_screen, line_px, window)
+        cel = self.finishing.trace(
+            drawing, to_screen, line_px, window, lay.head_px * k, at, light * s.facing, moment
+        )
+        for name, a in self.retouch.composited(state):
+            cel = self._composited(name, a, cel, job, moment, state, ratio, factor)
+        return cel
+
+    def _composited(
+        self, name: str, a: float, cel: Cel | None, job: Job, moment: int, state: State, ratio: float, factor
+    ) -> Cel | None:
+        """Afterimages or blur on a traced cel; its map is the cel's own coverage where it changed."""
+        if cel is None:
+            return None
+        trail = self.retouch.trail(job, ratio)
+        _, gone, _ = trail.lead()
+        if name == "digital_motion_blur":
+            out = blur_along(cel, gone * factor * (0.75 + 0.45 * a))
+        else:
+            earlier = [int(m) for m in self.retouch.moments[self.retouch.moments < moment][-3:]]
+            then = [(self.cel(m), 0.46 * o, m) for m, o in zip(earlier, (0.36, 0.66, 1.0)[-len(earlier) :], strict=True)]
+            ghosts = []
+            for ghost, opacity, m in then:
+                gap = self.performance.pose(m / self.scene.fps).x - job.pose.x if self.follows else 0.0
+                if ghost is not None:
+                    ghosts.append((ghost, min(0.49, opacity * (0.6 + 0.4 * a)), (round(gap * factor[0]), 0)))
+            out = stack([*ghosts, (cel, 1.0, (0, 0))])
+        level = (out.rgba[..., 3:] > 8) * np.uint8(min(255, round(255 * min(1.0, a))))
+        if name == "afterimage_ghost":
+            level[(out.rgba[..., 3:] > 127)] = 0
+        self._maps[moment, state] = Cel(
+            np.concatenate([level.repeat(3, 2), np.full_like(level, 255)], 2), out.origin
+        )
+        return out
+
+    def lay_figure(self, frame: np.ndarray, alpha: np.ndarray, t: int, matrix: np.ndarray) -> None:
+        """Lay the figure's cel of frame ``t`` over ``frame``; its coverage goes to ``alpha``."""
+        moment = int(self.moments[t])
+        cel = self.cel(moment, self.retouch.state(t, moment))
+        if cel is not None:
+            lay_cel(frame, alpha, cel, matrix, self.oversample)
+
+    def departed(self, t: int, matrix: np.ndarray) -> np.ndarray:
+        """``float32 [H,W]`` 0..1: how far the drawing of frame ``t`` leaves the model, where it does."""
+        w, h = self.size
+        moment = int(self.moments[t])
+        known = self._maps.get((moment, self.retouch.state(t, moment)))
+        out, cover = np.zeros((h, w, 3), np.uint8), np.zeros((h, w), np.uint8)
+        if known is not None:
+            lay_cel(out, cover, known, matrix, self.oversample)
+        return out[..., 0].astype(np.float32) / 255
 
     def _figure_window(self) -> tuple[float, float, float, float]:
         if self.follows:
@@ -269,28 +345,30 @@ class Shot:
                 back_key, back, shown = key, self._ground(layers, paths, t), None
             assert back is not None
             ground = self._device_ground(back, t)
-            cel_key = (self.moments[t], figure_path[t].tobytes(), ground is back)
+            cel_key = (self.exposures[t], figure_path[t].tobytes(), ground is back)
             if shown is None or shown[0] != cel_key or ground is not back:
                 frame = ground.copy()
                 alpha = np.zeros((h, w), np.uint8)
-                cel = self.cel(int(self.moments[t]))
-                if cel is not None:
-                    lay_cel(frame, alpha, cel, figure_path[t], self.oversample)
+                self.lay_figure(frame, alpha, t, figure_path[t])
                 if layers[-1].name == "book":
                     lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
+                if self.retouch.devices:
+                    departed = self.departed(t, figure_path[t])
                 shown = (cel_key, frame, alpha)
             _, frame, alpha = shown
             mask[t] = alpha > 127
             if s.squash_stretch:
                 pose = self.performance.pose(self.moments[t] / s.fps)
                 deformation[t] = mask[t] * min(1.0, abs(pose.stretch - 1) * 3.2 / 0.35)
+            elif self.retouch.devices:
+                deformation[t] = departed
             frames[t] = self._finish(frame, alpha, t, int(air_moments[t]), multiplier)
         camera = main.copy()
         if self.path.roll is not None:
             camera = relative(main)
         elif s.camera_shake != "steady":  # frame 0 is the origin of the path
             camera[:, :, 2] -= camera[0, :, 2]
-        sheet = {"A": drawing_ids(self.moments), "BG": [1] * s.frames}
+        sheet = {"A": drawing_ids(self.exposures), "BG": [1] * s.frames}
         if layers[-1].name == "book":
             sheet["BOOK"] = [1] * s.frames
         if s.natural or s.devices:
@@ -315,9 +393,7 @@ class Shot:
             self._device_ground(self._ground(layers, paths, t), t).copy(),
             np.zeros((h, w), np.uint8),
         )
-        cel = self.cel(int(self.moments[t]))
-        if cel is not None:
-            lay_cel(frame, alpha, cel, self._figure_path(self.path.matrices())[t], self.oversample)
+        self.lay_figure(frame, alpha, t, self._figure_path(self.path.matrices())[t])
         if layers[-1].name == "book":
             lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
         air = self._air_moments()
@@ -403,7 +479,7 @@ class Shot:
 
     def _events(self) -> list[Event]:
         s = self.scene
-        out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts]
+        out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts] + self.retouch.events(self.moments)
         if s.action in EVENTS:
             out.append(
                 Event(

@@ -31,6 +31,7 @@ from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.retouch import Retouch, State, grey
 from animatrix.synthetic.scene import complete, resolve, stream
 from animatrix.synthetic.sheet import drawing_ids, expose
+from animatrix.synthetic.smear import blur_along, stack
 from animatrix.synthetic.stage import Layer, Stage
 from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
 from animatrix.synthetic.stunts import STUNT_EVENTS

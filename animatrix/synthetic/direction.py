@@ -30,27 +30,182 @@ DIRECTED: dict[str, tuple[str, ...]] = {
         "none",
     ),
     "framing": (),
-    "limited_technique": (),
-    "spacing": (),
-    "motion_principle": (),
-    "motion_energy": (),
-    "time_treatment": ("freeze_frame",),
-    "acting_register": (),
+    "drawing_cadence": ("modulated",),
+    "limited_technique": ("moving_hold", "cel_slide", "cycle_loop", "wind_sway", "tremble", "line_boil"),
+    "spacing": ("even", "slow_out", "slow_in", "slow_in_out", "pop", "hold_and_burst"),
+    "motion_principle": (
+        "anticipation",
+        "follow_through",
+        "overlapping_action",
+        "drag",
+        "overshoot_settle",
+        "arcs",
+        "secondary_action",
+        "weight_shift",
+        "hit_stop",
+        "none",
+    ),
+    "motion_energy": ("subtle", "moderate", "dynamic", "explosive"),
+    "time_treatment": ("real_time", "slow_motion", "speed_ramp", "freeze_frame"),
+    "acting_register": ("everyday_subtle", "comedic", "theatrical", "heroic_posed"),
 }
+HOLDING = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")
+CHANGING = ("ones", "twos", "threes", "fours_or_slower", "modulated")
+_KEYED = ("gesture", "turn")
+_LIVELY = ("walk", "run", "dash", "jump")
 
 # (field, value) -> what it needs of fields that the directive leaves open
 _LAYERED = {"layer_parallax": "contact_multi"}
 WANTS: dict[tuple[str, str], dict[str, str]] = {
     **{
         ("camera_move", m): _LAYERED
-        for m in ("truck_left", "truck_right", "crane_up", "crane_down", "dolly_in", "dolly_out", "dolly_zoom")
+        for m in (
+            "truck_left",
+            "truck_right",
+            "crane_up",
+            "crane_down",
+            "dolly_in",
+            "dolly_out",
+            "dolly_zoom",
+        )
     },
     ("camera_move", "dolly_zoom"): {**_LAYERED, "shot_scale": "medium", "action": "react"},
     ("camera_move", "follow_pan"): {"action": "run"},
     ("transition", "swish_transition"): {"camera_move": "pan_right", "move_speed": "whip"},
+    **{
+        ("spacing", v): {"action": "gesture", "drawing_cadence": "twos"}
+        for v in ("even", "slow_out", "slow_in", "slow_in_out", "pop", "hold_and_burst")
+    },
+    **{
+        ("motion_principle", v): {"action": "gesture", "drawing_cadence": "twos"}
+        for v in DIRECTED["motion_principle"]
+        if v != "hit_stop"
+    },
+    ("motion_principle", "hit_stop"): {"action": "jump", "drawing_cadence": "twos"},
+    ("limited_technique", "moving_hold"): {"action": "gesture", "drawing_cadence": "still"},
+    ("limited_technique", "cel_slide"): {"action": "idle", "drawing_cadence": "still"},
+    ("limited_technique", "tremble"): {"action": "react", "drawing_cadence": "ones"},
+    ("limited_technique", "line_boil"): {"action": "idle", "drawing_cadence": "threes"},
+    ("limited_technique", "wind_sway"): {"action": "idle", "drawing_cadence": "threes"},
+    ("limited_technique", "cycle_loop"): {"action": "walk", "drawing_cadence": "threes"},
+    ("motion_energy", "subtle"): {"action": "idle", "drawing_cadence": "threes"},
+    ("motion_energy", "moderate"): {"action": "gesture", "drawing_cadence": "twos"},
+    ("motion_energy", "dynamic"): {"action": "run", "drawing_cadence": "twos"},
+    ("motion_energy", "explosive"): {
+        "action": "dash",
+        "drawing_cadence": "ones",
+        "shot_scale": "medium_long",
+    },
+    ("time_treatment", "slow_motion"): {"action": "run"},
+    ("time_treatment", "speed_ramp"): {"action": "run"},
+    ("acting_register", "comedic"): {"action": "gesture", "drawing_cadence": "twos"},
+    ("acting_register", "theatrical"): {"action": "gesture"},
+    ("acting_register", "heroic_posed"): {"action": "idle", "shot_scale": "full"},
+    ("acting_register", "everyday_subtle"): {"action": "gesture"},
     ("focus", "foreground_blur"): {"shot_scale": "full"},
     ("focus", "rack_focus"): {"shot_scale": "medium_long"},
 }
+
+# (field, value) drawable only with one of these values of another field, where that field is asked for
+DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    *(("spacing", v, "action", _KEYED) for v in DIRECTED["spacing"]),
+    *(("motion_principle", v, "action", _KEYED) for v in DIRECTED["motion_principle"] if v != "hit_stop"),
+    *(("motion_principle", v, "drawing_cadence", CHANGING) for v in DIRECTED["motion_principle"]),
+    ("motion_principle", "hit_stop", "action", ("jump", "react", "turn", "strike", "slash", "fall", "cast")),
+    *(("limited_technique", v, "limited_technique", (v,)) for v in HOLDING),
+    *(("limited_technique", v, "motion_energy", ("static", "subtle")) for v in HOLDING),
+    *(
+        ("limited_technique", v, other, ())
+        for v in HOLDING
+        for other in ("spacing", "motion_principle", "time_treatment", "acting_register")
+    ),
+    *(
+        (
+            "limited_technique",
+            v,
+            "action",
+            (
+                "idle",
+                "gesture",
+                "react",
+                "walk",
+                "run",
+                "dash",
+                "jump",
+                "strike",
+                "slash",
+                "fall",
+                "dance",
+                "cast",
+                "dodge_guard",
+            ),
+        )
+        for v in HOLDING
+    ),
+    *(
+        ("limited_technique", v, "drawing_cadence", CHANGING)
+        for v in ("cycle_loop", "line_boil", "wind_sway")
+    ),
+    ("limited_technique", "tremble", "drawing_cadence", ("ones",)),
+    ("limited_technique", "cycle_loop", "action", ("idle", "gesture", "walk", "run", "dance")),
+    *(
+        ("limited_technique", "cycle_loop", other, ())
+        for other in ("spacing", "motion_principle", "time_treatment", "acting_register", "motion_energy")
+    ),
+    *(("motion_energy", v, "drawing_cadence", CHANGING) for v in DIRECTED["motion_energy"]),
+    *(
+        ("motion_energy", v, "limited_technique", ("lip_flap", "eye_blink", "none"))
+        for v in DIRECTED["motion_energy"]
+    ),
+    *(
+        ("motion_energy", v, other, ())
+        for v in DIRECTED["motion_energy"]
+        for other in ("spacing", "motion_principle", "time_treatment", "acting_register")
+    ),
+    ("motion_energy", "subtle", "action", ("idle", "gesture", "speak", "turn", "react")),
+    ("motion_energy", "moderate", "action", ("gesture", "turn", "react", "walk", "dance")),
+    ("motion_energy", "dynamic", "action", (*_LIVELY, "dance", "strike", "slash", "fall")),
+    ("motion_energy", "explosive", "action", ("run", "dash")),
+    ("motion_energy", "explosive", "shot_scale", ("full", "medium_long", "medium")),
+    ("motion_energy", "dynamic", "shot_scale", ("full", "medium_long", "medium")),
+    ("time_treatment", "slow_motion", "drawing_cadence", CHANGING),
+    ("time_treatment", "speed_ramp", "drawing_cadence", CHANGING),
+    *(("acting_register", v, "drawing_cadence", CHANGING) for v in DIRECTED["acting_register"]),
+    *(
+        ("acting_register", v, other, ())
+        for v in DIRECTED["acting_register"]
+        for other in ("spacing", "motion_principle")
+    ),
+)
+
+
+def stops_blinks(directive: Directive) -> bool:
+    """Whether the clock or the acting is directed, so that nobody can say when an eye would close."""
+    return any(
+        name in directive.tags and set(directive.values(name)) & set(DIRECTED[name])
+        for name in (
+            "limited_technique",
+            "time_treatment",
+            "motion_energy",
+            "acting_register",
+            "motion_principle",
+        )
+    )
+
+
+def opened(cadence: tuple[Span, ...], hit: int) -> tuple[Span, ...]:
+    """``modulated`` rows opened into threes, ones about the hit, and twos."""
+    out: list[Span] = []
+    for value, a, b in cadence:
+        if value != "modulated":
+            out.append((value, a, b))
+            continue
+        n = b - a + 1
+        first = min(max(hit - n // 8, a + n // 3), a + 2 * n // 3)
+        first = a + (first - a) // 3 * 3
+        last = min(b, first + max(1, n // 4))
+        out += [("threes", a, first - 1), ("ones", first, last), ("twos", last + 1, b)]
+    return tuple(row for row in out if row[2] >= row[1])
 
 
 @dataclass(frozen=True)

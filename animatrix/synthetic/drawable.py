@@ -6,7 +6,7 @@ from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
 from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
-from animatrix.synthetic.direction import DIRECTED
+from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
 from animatrix.synthetic.exaggerate import ENVELOPES, INTENSITIES, SMEARS
 from animatrix.synthetic.finish_plan import ERAS, SHADING, TRADITIONS
@@ -97,7 +97,7 @@ def check_drawable(directive: Directive) -> None:
                     f"the renderer cannot draw {name}={tag.value}",
                     f"drawable: {', '.join(known)}" + (f"; {near}" if near else ""),
                 )
-    for name, value, other, fitting in NEEDS:
+    for name, value, other, fitting in (*NEEDS, *DIRECTED_NEEDS):
         asked = directive.values(other)
         if value in directive.values(name) and asked and not set(asked) <= set(fitting):
             raise AniMatrixError(

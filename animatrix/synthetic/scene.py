@@ -13,7 +13,7 @@ from animatrix.knowledge import Directive, Tag
 from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
 from animatrix.synthetic.camera import TRACKING
 from animatrix.synthetic.design import Design, cast_design
-from animatrix.synthetic.direction import DIRECTED, Direction, with_needs
+from animatrix.synthetic.direction import DIRECTED, Direction, opened, stops_blinks, with_needs
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
 from animatrix.synthetic.exaggerate import Asked
 from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
@@ -246,7 +246,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         hit=hit / fps,
         phase=float(phase),
         tempo=float(0.92 + 0.16 * tempo),
-        blink=-9.0 if "none" in techniques else float(0.2 + 0.6 * blink) * d.frames / fps,
+        blink=-9.0 if "none" in techniques or stops_blinks(directive) else float(0.2 + 0.6 * blink) * d.frames / fps,
         wind=float((0.16 + 0.16 * wind) * wind_side),
         seed=int(time_rng.integers(1 << 30)),
         under_way="follow" in names_asked,
@@ -270,7 +270,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         move_speed=speed,
         camera_shake=first("camera_shake", "steady"),
         layer_parallax=parallax,
-        cadence=cadence,
+        cadence=opened(cadence, hit),
         slow_hold=4 if slow < 0.7 else 6,
         impacts=impacts,
         devices=spanned("graphic_device"),
@@ -367,11 +367,12 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     if not still and scene.shot_scale in ("medium_long", "medium", "medium_close", "close_up"):
         techniques += ["lip_flap"] if scene.talks else []
         techniques += ["eye_blink"] if scene.shot_scale != "medium_long" and scene.blinks else []
-    asked = [v for v in directive.values("limited_technique") if v not in techniques]
-    if techniques or asked:
-        put("limited_technique", *techniques, *asked)
+    asked = directive.tags.get("limited_technique", ())
+    added = [v for v in techniques if v not in directive.values("limited_technique")]
+    if added or asked:
+        whole["limited_technique"] = [Tag(v, None) for v in added] + list(asked)
     for name, values in DIRECTED.items():
-        if set(directive.values(name)) & set(values):
+        if name != "limited_technique" and set(directive.values(name)) & set(values):
             whole[name] = list(directive.tags[name])
     return Directive.model_validate(
         {

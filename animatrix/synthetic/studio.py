@@ -27,6 +27,7 @@ from animatrix.synthetic.ink import Cel, trace
 from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
+from animatrix.synthetic.pose import Body
 from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.retouch import Retouch, State, grey
 from animatrix.synthetic.scene import complete, resolve, stream
@@ -35,6 +36,7 @@ from animatrix.synthetic.smear import blur_along, stack
 from animatrix.synthetic.stage import Layer, Stage
 from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
 from animatrix.synthetic.stunts import STUNT_EVENTS
+from animatrix.synthetic.timing import boiled, direct, ids_of, moments_of, slid
 from animatrix.synthetic.truth import Event, Truth
 
 SIZES = (16, 4096)
@@ -118,9 +120,17 @@ class Shot:
             scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None,
             tilt_of(scene),
         )
-        self.performance = Performance(scene.action, scene.beat, scene.talks, scene.waves)
+        heads = PEOPLE[scene.design.noun].heads
+        self.performance = direct(
+            scene,
+            Performance(scene.action, scene.beat, scene.talks, scene.waves),
+            Body.of(heads, PEOPLE[scene.design.noun].build),
+            SHOT_SCALES[scene.shot_scale][0] / 5.0,
+        )
         self.follows = "follow" in scene.camera_moves
-        self.moments = expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
+        self.moments = moments_of(
+            scene, expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
+        )
         self.oversample = 2.0 if max(size) <= 320 else 1.5
         self.style = style_of(scene.plan)
         self.layout = self._lay_out()
@@ -238,13 +248,13 @@ class Shot:
         x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
         at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
         factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
-        angle = angle_of(s)
+        angle, boils = angle_of(s), s.direction.has("limited_technique", "line_boil")
         x0, y0, x1, y1 = self._figure_window()
         window = (int(x0 * k), int(y0 * k), int(x1 * k), int(y1 * k))
         line_px = max(0.55, 0.022 * lay.head_px + 0.12) * k
 
         def to_screen(p: np.ndarray) -> np.ndarray:
-            return angle.seen(p) * factor + at
+            return angle.seen(boiled(p, self.seed, moment) if boils else p) * factor + at
 
         if state:
             job = Job(
@@ -271,7 +281,8 @@ class Shot:
         trail = self.retouch.trail(job, ratio)
         _, gone, _ = trail.lead()
         if name == "digital_motion_blur":
-            out = blur_along(cel, gone * factor * (0.75 + 0.45 * a))
+            gone = gone * min(1.0, 1.1 / max(float(np.hypot(*gone)), 1e-6))
+            out = blur_along(cel, gone * factor * (0.6 + 0.5 * a))
         else:
             earlier = [int(m) for m in self.retouch.moments[self.retouch.moments < moment][-3:]]
             then = [(self.cel(m), 0.46 * o, m) for m, o in zip(earlier, (0.36, 0.66, 1.0)[-len(earlier) :], strict=True)]
@@ -369,7 +380,7 @@ class Shot:
             camera = relative(main)
         elif s.camera_shake != "steady":  # frame 0 is the origin of the path
             camera[:, :, 2] -= camera[0, :, 2]
-        sheet = {"A": drawing_ids(self.exposures), "BG": [1] * s.frames}
+        sheet = {"A": ids_of(s, self.exposures), "BG": [1] * s.frames}
         if layers[-1].name == "book":
             sheet["BOOK"] = [1] * s.frames
         if s.natural or s.devices:
@@ -412,10 +423,9 @@ class Shot:
     def _figure_path(self, main: np.ndarray) -> np.ndarray:
         path = self.path
         if not self.follows:
-            return main if path.spread is None else path.figure_matrices()
-        return CameraPath(
-            np.zeros_like(path.offset), path.zoom, path.shake, self.size, path.roll
-        ).figure_matrices()
+            return slid(self, main if path.spread is None else path.figure_matrices())
+        fixed = CameraPath(np.zeros_like(path.offset), path.zoom, path.shake, self.size, path.roll)
+        return slid(self, fixed.figure_matrices())
 
     def _ground(self, layers: list[Layer], paths: dict[str, np.ndarray], t: int) -> np.ndarray:
         out = None

@@ -1,0 +1,520 @@
+"""Direction of a performance: story time against screen time, key moves and their spacing, holds and cycles.
+
+Three things are directed: the clock (which story moment is drawn at a frame), the pose (what is changed in
+it) and the sheet (which drawings return, hold, tremble or slide).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from animatrix.synthetic.acting import RUN_PERIOD, WALK_PERIOD, smooth
+from animatrix.synthetic.performance import Performance
+from animatrix.synthetic.pose import Body, Pose, between, solve
+from animatrix.synthetic.scene import Scene
+
+if TYPE_CHECKING:
+    from animatrix.synthetic.studio import Shot
+
+TAU = 2 * np.pi
+Change = Callable[[float, Pose], Pose]  # (screen seconds, pose) -> pose
+
+# --- spacing: progress of a move 0..1 at a share 0..1 of its time
+
+
+def _burst(u: float) -> float:
+    return 0.05 * u / 0.78 if u < 0.78 else 0.05 + 0.95 * smooth(min(1.0, (u - 0.78) / 0.10))
+
+
+SPACINGS: dict[str, Callable[[float], float]] = {
+    "even": lambda u: u,
+    "slow_out": lambda u: u**2.8,
+    "slow_in": lambda u: 1 - (1 - u) ** 2.8,
+    "slow_in_out": lambda u: u**3 * (10 - 15 * u + 6 * u * u),
+    "pop": lambda u: float(u >= 0.5),
+    "hold_and_burst": _burst,
+}
+
+# action -> the two extremes of its key move
+EXTREMES: dict[str, tuple[Pose, Pose]] = {
+    "gesture": (
+        Pose(lean=-0.10, head=0.08, arm_n=0.30, elbow_n=0.30, arm_f=-0.10, elbow_f=0.15, yaw=0.45, smile=0.3),
+        Pose(
+            lean=0.17,
+            head=-0.12,
+            arm_n=-2.60,
+            elbow_n=-0.10,
+            arm_f=0.65,
+            elbow_f=0.5,
+            shrug=0.6,
+            yaw=0.70,
+            smile=1.0,
+            mouth=0.7,
+            brow=0.5,
+        ),
+    ),
+    "turn": (
+        Pose(yaw=0.85, front=0.70, lean=-0.10, arm_n=-0.45, arm_f=0.20, head=0.06),
+        Pose(yaw=-0.85, front=0.95, lean=0.16, arm_n=0.25, arm_f=0.95, elbow_f=0.5, head=-0.10),
+    ),
+}
+KEY_MOVES = tuple(EXTREMES)
+_BODY = ("lean", "x", "hip_n", "hip_f", "knee_n", "knee_f", "front")
+_LATE = {
+    "head": 0.08,
+    "yaw": 0.05,
+    "nod": 0.10,
+    "arm_f": 0.12,
+    "elbow_f": 0.20,
+    "arm_n": 0.13,
+    "elbow_n": 0.24,
+}
+
+
+@dataclass(frozen=True)
+class KeyMove:
+    """One move between two extremes, from ``start`` to ``end`` seconds, with the principles put into it."""
+
+    extremes: tuple[Pose, Pose]
+    start: float
+    end: float
+    spacing: str
+    principles: frozenset[str]
+
+    def progress(self, t: float, late: float = 0.0) -> float:
+        """Share of the way at ``t`` seconds; below 0 in anticipation, above 1 in overshoot."""
+        u = float(np.clip((t - self.start) / max(self.end - self.start, 1e-6), 0, 1.6)) - late
+        curve = SPACINGS[self.spacing]
+        back = 0.0
+        if "weight_shift" in self.principles:  # the mass goes first
+            u = (u - 0.30) / 0.70
+        if "anticipation" in self.principles:
+            if u < 0.32:
+                return -0.24 * smooth(u / 0.26)
+            u, back = (u - 0.32) / 0.68, -0.24
+        u = min(max(u, 0.0), 1.6)
+        if "overshoot_settle" in self.principles:
+            if u < 0.62:
+                return back + (1.18 - back) * curve(u / 0.62)
+            return 1 + 0.18 * (0.5 + 0.5 * float(np.cos(np.pi * min(1.0, (u - 0.62) / 0.34))))
+        return back + (1 - back) * curve(min(u, 1.0))
+
+    def pose(self, t: float) -> Pose:
+        """Pose of the move at ``t`` seconds."""
+        a, b = self.extremes
+        if "overlapping_action" in self.principles:
+            values = {}
+            for f in fields(Pose):
+                p = self.progress(t, _LATE.get(f.name, 0.0) * 1.3)
+                values[f.name] = getattr(a, f.name) + (getattr(b, f.name) - getattr(a, f.name)) * p
+            pose = Pose(**values)
+        else:
+            pose = between(a, b, self.progress(t))
+        return self._with_principles(t, pose)
+
+    def _with_principles(self, t: float, p: Pose) -> Pose:
+        u = float(np.clip((t - self.start) / max(self.end - self.start, 1e-6), 0, 1))
+        if "arcs" in self.principles:
+            dip = float(np.sin(np.pi * np.clip(self.progress(t), 0, 1)))
+            p = p.but(
+                nod=p.nod + 2.0 * dip,
+                elbow_n=p.elbow_n + 0.7 * dip,
+                knee_n=p.knee_n + 0.45 * dip,
+                hip_n=p.hip_n + 0.22 * dip,
+                knee_f=p.knee_f + 0.45 * dip,
+                hip_f=p.hip_f + 0.22 * dip,
+            )
+        if "weight_shift" in self.principles:
+            side = smooth(u / 0.4) * 0.26
+            dip = float(np.sin(np.pi * min(1.0, u / 0.5)))
+            p = p.but(
+                x=p.x + 1.7 * np.sin(side),
+                hip_n=p.hip_n - side + 0.20 * dip,
+                hip_f=p.hip_f - side + 0.20 * dip,
+                knee_n=p.knee_n + 0.42 * dip,
+                knee_f=p.knee_f + 0.42 * dip,
+                lean=p.lean + 0.10 * smooth(u / 0.4),
+            )
+        if "drag" in self.principles:
+            v = (self.progress(t + 0.04) - self.progress(t - 0.04)) / 0.08
+            p = p.but(elbow_n=p.elbow_n + 0.42 * np.tanh(0.6 * v), head=p.head - 0.10 * np.tanh(0.6 * v))
+        if "secondary_action" in self.principles:
+            tap = float(np.sin(TAU * 2.3 * t))
+            p = p.but(elbow_f=p.elbow_f + 0.85 + 0.35 * tap, arm_f=0.30, toe_f=-0.35 * max(0.0, tap))
+        return p
+
+
+# --- registers
+
+
+def _amplified(gain: float) -> Change:
+    calm = Pose()
+
+    def change(t: float, p: Pose) -> Pose:
+        q = between(calm, p, gain)
+        return q.but(x=p.x, lift=p.lift * min(gain, 1.2), yaw=p.yaw, front=p.front, eye=p.eye, mouth=p.mouth)
+
+    return change
+
+
+HERO = Pose(
+    lean=-0.08,
+    head=-0.10,
+    nod=-1.0,
+    yaw=0.60,
+    front=0.95,
+    arm_n=-0.62,
+    elbow_n=1.30,
+    arm_f=0.62,
+    elbow_f=-1.30,
+    hip_n=-0.34,
+    hip_f=0.34,
+    knee_n=0.0,
+    knee_f=0.0,
+    brow=-0.6,
+    smile=0.7,
+    shrug=0.2,
+)
+
+
+def _heroic(scene: Scene) -> Change:
+    arrive = 0.45 * scene.frames / scene.fps
+
+    def change(t: float, p: Pose) -> Pose:
+        a = smooth((t - arrive) / 0.16)
+        return between(p, HERO.but(x=p.x), a)
+
+    return change
+
+
+def _comedic(scene: Scene) -> Change:
+    big = _amplified(1.75)
+
+    def change(t: float, p: Pose) -> Pose:
+        beat = (t + 0.05) % 0.42
+        return big(t, p).but(stretch=p.stretch * (1 + 0.16 * np.exp(-beat * 13) * np.cos(beat * 30)))
+
+    return change
+
+
+REGISTERS: dict[str, Callable[[Scene], Change]] = {
+    "everyday_subtle": lambda scene: _amplified(0.45),
+    "comedic": _comedic,
+    "theatrical": lambda scene: _amplified(1.5),
+    "heroic_posed": _heroic,
+}
+# seconds a pose is held after it is struck, in the registers that stop between poses
+STRUCK = {"comedic": (0.42, 0.12), "theatrical": (0.62, 0.24)}
+
+HOLDS_POSE = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")
+ONE_DRAWING = ("moving_hold", "cel_slide", "tremble")
+ENERGY: dict[str, float] = {"subtle": 0.0026, "moderate": 0.011, "dynamic": 0.036, "explosive": 0.085}
+
+
+def clock_of(scene: Scene) -> np.ndarray:
+    """Story seconds drawn at each frame, ``float [T]``; the story passes its hit at the frame of the hit."""
+    d, n, fps = scene.direction, scene.frames, scene.fps
+    frame = np.arange(n, dtype=np.float64)
+    rate = np.ones(n)
+    for value, a, b in d.tags.get("time_treatment", ()):
+        if value == "slow_motion":
+            rate[a : b + 1] = 0.38
+        elif value == "speed_ramp":
+            c = (a + b) // 2
+            rate[a:c], rate[c : b + 1] = 1.7, 0.32
+        elif value == "freeze_frame":
+            rate[a : b + 1] = 0.0
+    pinned = min(max(scene.hit, 0), n - 1)
+    for value, a, b in d.tags.get("limited_technique", ()):
+        if value in HOLDS_POSE:
+            rate[a : b + 1] = 0.0
+    if "hit_stop" in d.values("motion_principle"):
+        a, b = hit_stop_frames(scene)
+        rate[a:b] = 0.0
+    story = np.concatenate([[0.0], np.cumsum(rate[:-1])]) / fps
+    story += pinned / fps - story[pinned]
+    for register in d.values("acting_register"):
+        if register in STRUCK:
+            period, snap = STRUCK[register]
+            k, r = np.divmod(story, period)
+            story = (k + np.clip(r / snap, 0, 1)) * period
+    loop = loop_of(scene)
+    if loop and loop.period:
+        story = frame * loop.period / loop.frames
+    return story
+
+
+def hit_stop_frames(scene: Scene) -> tuple[int, int]:
+    """First and last frame of the stop: the asked span, else five 24ths of a second from the hit."""
+    span = scene.direction.span("motion_principle", "hit_stop")
+    if span:
+        return span[0], min(span[1], scene.frames - 1)
+    first = min(scene.hit + max(1, round(scene.fps / 24)), scene.frames - 1)
+    return first, min(scene.frames - 1, first + round(6 * scene.fps / 24))
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A cycle of drawings: ``frames`` long from frame ``first`` to ``last``; ``period`` story seconds of a
+    stride, 0 when the drawings go out and come back."""
+
+    first: int
+    last: int
+    frames: int
+    period: float
+
+
+def loop_of(scene: Scene) -> Loop | None:
+    """The cycle that is asked for."""
+    for value, a, b in scene.direction.tags.get("limited_technique", ()):
+        if value == "cycle_loop":
+            hold = {"twos": 2, "threes": 3, "fours_or_slower": scene.slow_hold}.get(scene.cadence[0][0], 1)
+            step = max(1, round(hold * scene.fps / 24))
+            stride = {"walk": WALK_PERIOD, "run": RUN_PERIOD}.get(scene.action, 0.0) / scene.beat.tempo
+            if stride:
+                return Loop(a, b, max(2, round(stride * scene.fps / step)) * step, stride)
+            room = max(4, min(12, (b - a + 1) // (2 * step)))
+            return Loop(a, b, room * step, 0.0)
+    return None
+
+
+def moments_of(scene: Scene, moments: np.ndarray) -> np.ndarray:
+    """The exposed moments with held and returning drawings put in; the same array when there are none."""
+    out = moments
+    for value, a, b in scene.direction.tags.get("limited_technique", ()):
+        if value in ONE_DRAWING:
+            out = out.copy()
+            out[a : b + 1] = a
+        elif value == "line_boil":
+            out = out.copy()
+            rank = np.concatenate([[0], np.cumsum(np.diff(moments[a : b + 1]) != 0)])
+            out[a : b + 1] = a + rank % min(3, b - a + 1)
+    if loop := loop_of(scene):
+        out = out.copy()
+        inside = out[loop.first : loop.last + 1] - loop.first
+        if loop.period:
+            folded = inside % loop.frames
+        else:
+            turn = inside % (2 * loop.frames)
+            folded = np.minimum(turn, 2 * loop.frames - turn)
+        out[loop.first : loop.last + 1] = loop.first + folded
+    if "hit_stop" in scene.direction.values("motion_principle"):
+        a, b = hit_stop_frames(scene)
+        out = out.copy()
+        out[a : b + 1] = a
+    return out
+
+
+def ids_of(scene: Scene, moments: np.ndarray) -> list[int]:
+    """Drawing numbers of the figure, from 1 in order of appearance; a drawing that returns keeps its number."""
+    keys = [(int(m), 0) for m in moments]
+    for value, a, b in scene.direction.tags.get("limited_technique", ()):
+        if value == "tremble":
+            for t in range(a, min(b, len(keys) - 1) + 1):
+                keys[t] = (keys[t][0], (t - a) % 2)
+    known: dict[tuple[int, int], int] = {}
+    return [known.setdefault(k, len(known) + 1) for k in keys]
+
+
+def slid(shot: Shot, matrices: np.ndarray) -> np.ndarray:
+    """``matrices`` ``[T,2,3]`` of the figure's plane with the slides of the cel itself put in."""
+    s, (w, h) = shot.scene, shot.size
+    if not s.direction.values("limited_technique"):
+        return matrices
+    shift = np.zeros((s.frames, 2))
+    t = np.arange(s.frames)
+    for value, a, b in s.direction.tags["limited_technique"]:
+        inside = np.clip(t - a, 0, b - a).astype(np.float64)
+        if value == "cel_slide":
+            shift[:, 0] += s.facing * 0.40 * w * (inside / max(1, b - a) - 0.5)
+        elif value == "moving_hold":
+            shift += np.outer(inside, [0.00075 * h * s.facing, -0.00035 * h]) * 24 / s.fps
+        elif value == "tremble":
+            shift[:, 0] += np.where((t >= a) & (t <= b) & ((t - a) % 2 == 1), 0.008 * h, 0.0)
+    loop = loop_of(s)
+    if loop and loop.period and shot.layout.travel:
+        stride = shot.performance.pose(loop.frames / s.fps).x - shot.performance.pose(0.0).x
+        whole = np.clip(t - loop.first, 0, loop.last - loop.first)
+        shift[:, 0] += whole // loop.frames * stride * shot.layout.travel
+    out = matrices.copy()
+    out[:, :, 2] += np.einsum("tij,tj->ti", matrices[:, :, :2], shift)
+    return out
+
+
+@dataclass(frozen=True)
+class Directed(Performance):
+    """A performance under direction; see the module."""
+
+    clock: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    fps: float = 24.0
+    move: KeyMove | None = None
+    changes: tuple[Change, ...] = ()
+    loose: float = 1.0  # how far hair and cloth answer
+    springs: float = 0.0  # how long they go on after the body has stopped
+    still: tuple[tuple[int, int], ...] = ()  # frames in which hair and cloth are held too
+
+    def at(self, t: float) -> float:
+        """Story seconds at ``t`` screen seconds."""
+        f, n = t * self.fps, len(self.clock)
+        if f <= 0:
+            return float(self.clock[0]) + t
+        return float(np.interp(f, np.arange(n), self.clock))
+
+    def pose(self, t: float) -> Pose:
+        if self.move is None:
+            p = super().pose(self.at(t))
+        else:
+            p = self.move.pose(t)
+            since = t - self.beat.blink
+            if 0 <= since < 0.17:
+                p = p.but(eye=0.1 if 0.03 < since < 0.13 else 0.5)
+        for change in self.changes:
+            p = change(t, p)
+        return p
+
+    def locks(self, t: float, air_speed: float = 0.0) -> Callable[[int], np.ndarray]:
+        for a, b in self.still:
+            if a <= round(t * self.fps) <= b:
+                t = a / self.fps
+        hang = super().locks(t, air_speed)
+        if self.loose == 1.0 and not self.springs:
+            return hang
+
+        def at(level: int) -> np.ndarray:
+            out = hang(level) * self.loose
+            return out + self._spring(t, level) if self.springs else out
+
+        return at
+
+    def _spring(self, t: float, level: int) -> np.ndarray:
+        """Damped swing of what hangs on the body, excited by the body's own speed."""
+        step, total = 0.06, 0.0
+        for k in range(14):
+            s = t - 0.04 * level - k * step
+            a, b = self.pose(s - step), self.pose(s)
+            speed = (
+                b.x - a.x + 1.8 * (b.lean - a.lean) + 0.7 * (b.head - a.head) + 0.35 * (b.yaw - a.yaw)
+            ) / step
+            total -= speed * np.exp(-2.6 * k * step) * np.cos(TAU * 1.25 * k * step) * step
+        swing = np.tanh(1.6 * total) * self.springs * np.sqrt(level)
+        return np.array([swing, -0.3 * abs(swing)])
+
+
+def _joint_speed(performance: Performance, body: Body, scene: Scene, head_share: float) -> float:
+    """Typical speed of the faster parts of the body, frame heights per frame at 24 fps."""
+    step = 1 / 24
+    times = np.linspace(0.05, scene.frames / scene.fps - step, 14)
+
+    def points(t: float) -> np.ndarray:
+        p = performance.pose(t)
+        j = solve(p, body)
+        rows = np.concatenate(
+            [np.stack([j.pelvis, j.chest, j.head, j.head]), j.arm_n, j.arm_f, j.leg_n, j.leg_f]
+        )
+        return rows * (1, p.stretch) + (p.x, 0)
+
+    speeds = [np.percentile(np.hypot(*(points(t + step) - points(t)).T), 85) for t in times]
+    return float(np.mean(speeds)) * head_share
+
+
+def _calibrated(
+    performance: Directed, body: Body, scene: Scene, head_share: float, target: float
+) -> Directed:
+    """The performance with its swing about the mean pose scaled so that its speed meets ``target``."""
+    times = np.linspace(0, scene.frames / scene.fps, 16)
+    poses = [performance.pose(t) for t in times]
+    mean = Pose(*(float(np.mean([getattr(p, f.name) for p in poses])) for f in fields(Pose)))
+
+    def gained(gain: float) -> Directed:
+        def change(t: float, p: Pose) -> Pose:
+            q = Pose(
+                *(
+                    getattr(mean, f.name) + gain * (getattr(p, f.name) - getattr(mean, f.name))
+                    for f in fields(Pose)
+                )
+            )
+            return q.but(eye=p.eye, mouth=p.mouth, smile=p.smile)
+
+        return _but(performance, changes=(*performance.changes, change))
+
+    low, high = 0.02, 2.2
+    for _ in range(9):
+        middle = (low * high) ** 0.5
+        if _joint_speed(gained(middle), body, scene, head_share) < target:
+            low = middle
+        else:
+            high = middle
+    return gained((low * high) ** 0.5)
+
+
+def _but(performance: Directed, **changes) -> Directed:
+    given = {f.name: getattr(performance, f.name) for f in fields(Directed)}
+    return Directed(**{**given, **changes})
+
+
+def direct(scene: Scene, performance: Performance, body: Body, head_share: float) -> Performance:
+    """The performance as directed; the one given when nothing is asked of it.
+
+    Args:
+        body: the actor's body, and ``head_share`` the height of a head in frame heights, for ``motion_energy``.
+    """
+    d = scene.direction
+    acting = (
+        "limited_technique",
+        "spacing",
+        "motion_principle",
+        "motion_energy",
+        "time_treatment",
+        "acting_register",
+    )
+    asked = {name for name in acting if name in d.tags}
+    if not asked:
+        return performance
+    principles = frozenset(d.values("motion_principle"))
+    move = None
+    if scene.action in EXTREMES and ("spacing" in d.tags or "motion_principle" in d.tags):
+        name, value = ("spacing", d.values("spacing")[0]) if "spacing" in d.tags else ("", "slow_in_out")
+        span = d.span(name, value) if name else None
+        last = scene.frames - 1
+        a, b = span or (0.10 * last, 0.74 * last)
+        if principles and not span:
+            b = 0.62 * last
+        move = KeyMove(EXTREMES[scene.action], a / scene.fps, b / scene.fps, value, principles)
+    held_locks = tuple(
+        (a, b) for v, a, b in d.tags.get("limited_technique", ()) if v in (*ONE_DRAWING, "line_boil")
+    )
+    loose = 2.3 if d.has("limited_technique", "wind_sway") else 1.9 if "drag" in principles else 1.0
+    if "motion_principle" in d.tags and not principles:
+        loose = 0.0
+    out = Directed(
+        performance.action,
+        performance.beat,
+        performance.talks,
+        performance.waves,
+        clock=clock_of(scene),
+        fps=scene.fps,
+        move=move,
+        changes=tuple(REGISTERS[r](scene) for r in d.values("acting_register") if r in REGISTERS),
+        loose=loose,
+        springs=0.55 if "follow_through" in principles else 0.0,
+        still=held_locks,
+    )
+    for level in d.values("motion_energy"):
+        if level in ENERGY:
+            out = _calibrated(out, body, scene, head_share, ENERGY[level])
+    return out
+
+
+def boiled(points: np.ndarray, seed: int, moment: int, amount: float = 0.022) -> np.ndarray:
+    """Points ``[N,2]`` (heads) retraced: each outline wanders a little, the pose stays."""
+    rng = np.random.default_rng([seed & 0xFFFFFF, 44, moment])
+    f, ph = 4.0 + 8.0 * rng.random((4, 2)), TAU * rng.random(4)
+    wave = sum(
+        np.sin(points @ f[k] * (2.2 if k > 1 else 1.0) + ph[k])[:, None] * (np.roll(f[k], 1) / 8)
+        for k in range(4)
+    )
+    return points + amount * wave

@@ -17,7 +17,18 @@ from animatrix.synthetic.rig import LIMBS, dense, extent, move, part_ranges, reo
 
 HELD = {"arm_n": ("blade", "energy"), "arm_f": ("energy",)}
 # the limb that carries an action
-LEADING = {"run": "leg_n", "dash": "leg_n", "jump": "leg_n", "walk": "leg_n", "fall": "arm_n", "dodge_guard": "arm_f"}
+CONTACTS = frozenset({"fall", "react"})  # flat on the accent; others are long on it
+LUNGES = frozenset({"strike", "slash", "dash", "run", "dodge_guard", "cast"})
+FIST = ((-0.9, -0.55), (-0.2, -0.92), (0.65, -0.82), (1.02, -0.42), (1.08, 0.10), (0.95, 0.62), (0.35, 0.90), (-0.45, 0.86),
+        (-1.0, 0.45))  # fmt: skip
+LEADING = {
+    "run": "leg_n",
+    "dash": "leg_n",
+    "jump": "leg_n",
+    "walk": "leg_n",
+    "fall": "arm_n",
+    "dodge_guard": "arm_f",
+}
 
 
 @dataclass
@@ -53,17 +64,17 @@ def _carry(d: Drawing, limb: str, before: np.ndarray, size: float = 1.0) -> None
 def squash_stretch(job: Job, a: float) -> None:
     """Longer along the line of the body and narrower; flatter on contact. Area stays within a fifth."""
     d = job.drawing
-    contact = job.action in ("fall", "react", "jump") and job.action != "jump"
-    f = 1 + (-0.36 if contact else 0.38) * a
-    f = max(0.42, f)
+    f = max(0.42, 1 + (-0.36 if job.action in CONTACTS else 0.38) * a)
     pelvis, chest = d.bones["torso"]
     up = chest - pelvis
     up = up / max(float(np.hypot(*up)), 1e-9)
     if job.pose.spin:
         up = np.array([0.0, -1.0])
+    elif job.action in LUNGES:  # drawn out along the blow, not upward
+        up = np.array([0.84, -0.54])
     side = np.array([-up[1], up[0]])
     low = extent(d)[1][1]
-    base = np.array([pelvis[0] + up[0] / min(up[1], -0.3) * (low - pelvis[1]), low])
+    base = np.array([pelvis[0], low])
     wide = f**-0.85
     move(d, lambda p: base + np.outer((p - base) @ up, up) * f + np.outer((p - base) @ side, side) * wide)
 
@@ -74,7 +85,9 @@ def chibi_shift(job: Job, a: float) -> None:
     bones = k.body
     heads = 1.34 + bones.thigh / 0.305
     target = float(np.clip(heads - (heads - 2.45) * a, 1.95, heads))
-    small = replace(k, body=Body.of(target, bones.build * (1 + 0.10 * a)), eye_scale=k.eye_scale * (1 + 0.16 * a))
+    small = replace(
+        k, body=Body.of(target, bones.build * (1 + 0.10 * a)), eye_scale=k.eye_scale * (1 + 0.16 * a)
+    )
     d = job.draw(job.pose, small)
     size = 1 + 0.42 * min(a, 1.2) * (heads - target) / heads
     move(d, lambda p: p * size)
@@ -87,7 +100,20 @@ def limb_elongation(job: Job, a: float) -> None:
     bones = d.bones[limb].copy()
     factor = max(0.55, 1 + 1.15 * a)
     reach = bones[2] - bones[0]
-    straight = bones[0] + reach * (np.array([0, np.hypot(*(bones[1] - bones[0])), np.hypot(*(bones[1] - bones[0])) + np.hypot(*(bones[2] - bones[1]))]) / max(float(np.hypot(*reach)), 1e-6))[:, None]
+    straight = (
+        bones[0]
+        + reach
+        * (
+            np.array(
+                [
+                    0,
+                    np.hypot(*(bones[1] - bones[0])),
+                    np.hypot(*(bones[1] - bones[0])) + np.hypot(*(bones[2] - bones[1])),
+                ]
+            )
+            / max(float(np.hypot(*reach)), 1e-6)
+        )[:, None]
+    )
     pull = float(np.clip(a, 0, 0.75))
     line = bones.copy()
     line[:3] = bones[:3] * (1 - pull) + straight * pull
@@ -111,9 +137,17 @@ def forced_foreshortening(job: Job, a: float) -> None:
     line[1] = bones[1] * 0.75 + (bones[0] + toward) * 0.25
     line[2:] = bones[2:] + toward
     near = 1 + 2.9 * max(a, -0.2)
-    replant(d, limb, line, lambda s: 1 + (near - 1) * np.clip(s, 0, 1.15) ** 1.8)
+    replant(d, limb, line, lambda s: 1 + (near - 1) * np.clip(s, 0, 1.15) ** 3.0)
     _carry(d, limb, bones[-1], near**0.6)
     reorder(d, limb)
+    if limb.startswith("arm") and a > 0.15:  # the fist itself, toward the lens
+        fist, r = d.bones[limb][-1], 0.115 * near
+        skin = job.costume.skin
+        shape = fist + curve([(r * x, r * y) for x, y in FIST], 3)
+        d.outlined([(shape, skin.lit)], skin.ink, 1.1)
+        d.inside(shape, shape + (-0.35 * r, 0.45 * r), skin.shade)
+        for y in (-0.42, 0.02, 0.44):
+            d.line(fist + np.array([(0.30 * r, y * r), (0.98 * r, (y + 0.04) * r)]), skin.ink, 0.9)
     for held in HELD.get(limb, ()):
         if held in d.bones:
             reorder(d, held)
@@ -126,7 +160,9 @@ def _about(centre: np.ndarray, factor: float) -> Callable[[np.ndarray], np.ndarr
 def face_exaggeration(job: Job, a: float) -> None:
     """Eyes pop, the jaw drops, the brow flies up: one readable expression of shock."""
     k = job.costume
-    pose = job.pose.but(eye=1 + 0.30 * max(a, 0), mouth=float(np.clip(job.pose.mouth + a, 0, 1.25)), brow=1.2 * a, smile=0.0)
+    pose = job.pose.but(
+        eye=1 + 0.30 * max(a, 0), mouth=float(np.clip(job.pose.mouth + a, 0, 1.25)), brow=1.2 * a, smile=0.0
+    )
     big = replace(k, eye_scale=k.eye_scale * (1 + 0.34 * max(a, -0.3)))
     d = job.draw(pose, big)
     centre = d.bones["head"][0].copy()
@@ -139,7 +175,7 @@ def face_exaggeration(job: Job, a: float) -> None:
         x, y = q[:, 0], q[:, 1]
         jaw = np.clip((y - 0.22) / 0.36, 0, 1) ** 1.4 * np.clip(1.25 - np.abs(x) * 1.2, 0, 1)
         crown = np.clip((0.0 - y) / 0.6, 0, 1.2)
-        q = np.stack([x * (1 + 0.10 * a * crown - 0.12 * a * jaw), y + 0.62 * a * jaw - 0.14 * a * crown], 1)
+        q = np.stack([x * (1 + 0.10 * a * crown - 0.12 * a * jaw), y + 0.52 * a * jaw - 0.14 * a * crown], 1)
         return q @ turn + centre
 
     move(d, warp, ["head", "back_hair"], 0.07)
@@ -156,8 +192,10 @@ def rubber_limb(job: Job, a: float) -> None:
         chord = b[2] - b[0]
         normal = np.array([-chord[1], chord[0]]) / max(float(np.hypot(*chord)), 1e-6)
         wave = np.sin(2 * np.pi * (s * 1.05 - 2.1 * job.t) + 1.7 * n) * np.sin(np.pi * s)
-        bend = (0.46 if limb.startswith("arm") else 0.34) * a
-        line = hose * min(1, abs(a) * 2) + _resample(b[:3], 15) * (1 - min(1, abs(a) * 2)) + normal * wave * bend
+        bend = (0.70 if limb.startswith("arm") else 0.46) * a
+        line = (
+            hose * min(1, abs(a) * 2) + _resample(b[:3], 15) * (1 - min(1, abs(a) * 2)) + normal * wave * bend
+        )
         if len(b) > 3:
             line = np.concatenate([line, [line[-1] + b[3] - b[2]]])
         replant(d, limb, line, 1.0 + 0.10 * abs(a))
@@ -222,14 +260,21 @@ def morphing(job: Job, a: float) -> None:
         d.mark("object")
         d.outlined([(body, k.top.lit)], k.top.ink, 1.3)
         d.inside(body, body + (0.30 * size, 0.22), k.top.shade)
-        cap = home + np.stack([np.linspace(-1.4, 1.4, 9) * size, -0.34 * size + 0.10 * size * np.cos(np.arange(9) * np.pi)], 1)
+        cap = home + np.stack(
+            [np.linspace(-1.4, 1.4, 9) * size, -0.34 * size + 0.10 * size * np.cos(np.arange(9) * np.pi)], 1
+        )
         d.inside(body, np.concatenate([cap, home + np.array([(1.4, -1.5), (-1.4, -1.5)]) * size]), k.hair.lit)
         for s in (-1, 1):
             eye = home + (0.30 * s * size, 0.02)
             d.fill(ellipse(*eye, 0.15 * size, 0.20 * size), k.box.figure((30, 22, 40)))
             d.fill(ellipse(*(eye + (0.0, 0.05 * size)), 0.10 * size, 0.12 * size), k.box.figure(k.eye))
-            d.fill(ellipse(*(eye + (-0.05 * size, -0.07 * size)), 0.05 * size, 0.06 * size), k.box.final((255, 255, 255)))
-        d.line(home + curve([(-0.10, 0.30), (0.0, 0.36), (0.10, 0.30)], 4, closed=False) * size, k.skin.ink, 1.2)
+            d.fill(
+                ellipse(*(eye + (-0.05 * size, -0.07 * size)), 0.05 * size, 0.06 * size),
+                k.box.final((255, 255, 255)),
+            )
+        d.line(
+            home + curve([(-0.10, 0.30), (0.0, 0.36), (0.10, 0.30)], 4, closed=False) * size, k.skin.ink, 1.2
+        )
         d.ops, d.parts = d.ops[dict(d.parts)["object"] :], [("object", 0)]
 
 
@@ -243,8 +288,12 @@ def melting_wobble(job: Job, a: float) -> None:
 
     def warp(p: np.ndarray) -> np.ndarray:
         up = (foot - p[:, 1]) / tall
-        ripple = 0.26 * a * np.sin(2 * np.pi * 1.35 * up - phase) * (0.45 + 0.55 * up)
-        wide = 1 + 0.55 * max(a, 0) * (1 - np.clip(up, 0, 1)) ** 2 + 0.10 * a * np.sin(2 * np.pi * 1.9 * up - phase)
+        ripple = 0.36 * a * np.sin(2 * np.pi * 1.25 * up - phase) * (0.45 + 0.55 * up)
+        wide = (
+            1
+            + 0.55 * max(a, 0) * (1 - np.clip(up, 0, 1)) ** 2
+            + 0.10 * a * np.sin(2 * np.pi * 1.9 * up - phase)
+        )
         sunk = foot - tall * np.sign(up) * np.abs(up) ** (1 + 0.30 * a) * (1 - 0.13 * a)
         return np.stack([heart + (p[:, 0] - heart) * wide + ripple, sunk], 1)
 
@@ -257,8 +306,8 @@ def paper_flatten(job: Job, a: float) -> None:
     heart, phase = float(d.bones["torso"][0][0]), 2 * np.pi * 2.3 * job.t
     lo, hi = extent(d)
     tall, foot = max(hi[1] - lo[1], 1e-6), hi[1]
-    flat = job.action in ("jump", "fall")
-    thin = float(np.clip(1 - 0.86 * a, 0.11, 1.1))
+    flat = job.action == "fall"
+    thin = float(np.clip(1 - 0.84 * a, 0.13, 1.1))
 
     def upright(p: np.ndarray) -> np.ndarray:
         up = (foot - p[:, 1]) / tall
@@ -268,7 +317,9 @@ def paper_flatten(job: Job, a: float) -> None:
     def crushed(p: np.ndarray) -> np.ndarray:
         wide = 1 + 0.55 * max(a, 0)
         ripple = 0.07 * max(a, 0) * np.sin(3.0 * (p[:, 0] - heart) - phase)
-        return np.stack([heart + (p[:, 0] - heart) * wide, foot + (p[:, 1] - foot) * thin - 0.07 * max(a, 0) + ripple], 1)
+        return np.stack(
+            [heart + (p[:, 0] - heart) * wide, foot + (p[:, 1] - foot) * thin - 0.07 * max(a, 0) + ripple], 1
+        )
 
     move(d, crushed if flat else upright, None, 0.10)
 
@@ -282,7 +333,10 @@ def scale_pop(job: Job, a: float) -> None:
         move(d, _about(neck, 1 + 0.95 * a), ["head", "back_hair"])
     else:
         factor = 1 + 0.62 * a if what == "figure" else max(0.30, 1 - 0.52 * a)
-        move(d, _about(np.array([d.bones["torso"][0][0], 0.0]), factor))
+        foot = np.array([d.bones["torso"][0][0], 0.0])
+        move(
+            d, _about(foot if factor < 1 else d.bones["head"][0] + (0.0, -0.1), factor)
+        )  # a giant keeps its face
 
 
 def broken_silhouette(job: Job, a: float) -> None:
@@ -295,7 +349,9 @@ def broken_silhouette(job: Job, a: float) -> None:
 
     def shaken(p: np.ndarray, k: float) -> np.ndarray:
         q = p * np.array([2.1, 1.7])
-        noise = sum(np.sin(q @ waves[i] * 1.6 + shift[i] + 9 * k)[:, None] * waves[(i + 1) % 4] for i in range(4))
+        noise = sum(
+            np.sin(q @ waves[i] * 1.6 + shift[i] + 9 * k)[:, None] * waves[(i + 1) % 4] for i in range(4)
+        )
         return p + 0.065 * a * noise
 
     _, hi = extent(d)
@@ -312,12 +368,20 @@ def broken_silhouette(job: Job, a: float) -> None:
             rough.ops.append((FILL, shaken(dense(points, True, 0.12), 0.0), paint, 0.0, None))
         elif kind in (OUTLINE, LINE) and size > 0.25:
             line = dense(points, kind == OUTLINE, 0.12)
-            for n in range(3):
+            for n in range(2):
                 start = int(rng.integers(len(line)))
                 length = int(len(line) * (0.35 + 0.4 * rng.random()))
                 part = np.roll(line, -start, 0)[:length] if kind == OUTLINE else line
                 if len(part) > 2:
-                    strokes.append((LINE, shaken(part, 0.35 * (n + 1)), paint, width * (0.9 + 1.1 * rng.random()), None))
+                    strokes.append(
+                        (
+                            LINE,
+                            shaken(part, 0.35 * (n + 1)),
+                            paint,
+                            width * (0.45 + 0.75 * rng.random()),
+                            None,
+                        )
+                    )
         elif kind == CLIPPED and size > 0.6:
             continue
     rough.ops += strokes

@@ -24,7 +24,9 @@ CYCLES = frozenset({"idle", "speak", "gesture", "walk", "run", "dance"})
 class Envelope:
     """How a device comes and goes: its law, and seconds before and after the peak where no span is asked."""
 
-    law: Callable[[float, float], float]  # (share of the way to the peak, share of the way after it) -> amount
+    law: Callable[
+        [float, float], float
+    ]  # (share of the way to the peak, share of the way after it) -> amount
     before: float
     after: float
 
@@ -91,7 +93,9 @@ class Asked:
 
         def devices(name: str) -> tuple[tuple[str, int, int, bool], ...]:
             return tuple(
-                (t.value, *d.span_frames(t), t.span is not None) for t in d.tags.get(name, ()) if t.value != "none"
+                (t.value, *d.span_frames(t), t.span is not None)
+                for t in d.tags.get(name, ())
+                if t.value != "none"
             )
 
         levels = tuple((t.value, *d.span_frames(t)) for t in d.tags.get("deformation_intensity", ()))
@@ -106,8 +110,15 @@ class Asked:
     @property
     def plain(self) -> bool:
         """Squash and stretch alone, over the whole shot and at no stated intensity."""
-        return not self.smears and not self.intensities and self.deformations[:1] == self.deformations and (
-            bool(self.deformations) and self.deformations[0][0] == "squash_stretch" and not self.deformations[0][3]
+        return (
+            not self.smears
+            and not self.intensities
+            and self.deformations[:1] == self.deformations
+            and (
+                bool(self.deformations)
+                and self.deformations[0][0] == "squash_stretch"
+                and not self.deformations[0][3]
+            )
         )
 
     def gain(self, frame: int) -> float:
@@ -165,7 +176,9 @@ def _fast_drawings(motion: Motion, floor: float, first: int, last: int) -> list[
     return sorted((k for k in peaks if motion.speed[k] >= floor * top), key=lambda k: -motion.speed[k])
 
 
-def _place_smear(value: str, span: tuple[int, int, bool], motion: Motion, frames: int, fps: float, hit: int | None):
+def _place_smear(
+    value: str, span: tuple[int, int, bool], motion: Motion, frames: int, fps: float, hit: int | None
+):
     floor, most, instances = SMEARS[value]
     first, last, asked = span
     limit = max(1, round(most * fps / 24))
@@ -197,11 +210,17 @@ def _place_smear(value: str, span: tuple[int, int, bool], motion: Motion, frames
     return out
 
 
-def _place_deformation(value: str, span: tuple[int, int, bool], motion: Motion, frames: int, fps: float, accent: int):
+def _place_deformation(
+    value: str, span: tuple[int, int, bool], motion: Motion, frames: int, fps: float, accent: int
+):
     first, last, asked = span
     env = ENVELOPES[value]
     if asked:
-        peak = accent if first <= accent <= last else first + round((last - first) * env.before / (env.before + env.after))
+        peak = (
+            accent
+            if first <= accent <= last
+            else first + round((last - first) * env.before / (env.before + env.after))
+        )
     else:
         peak = accent
         first, last = max(0, peak - round(env.before * fps)), min(frames - 1, peak + round(env.after * fps))
@@ -213,7 +232,9 @@ def _place_deformation(value: str, span: tuple[int, int, bool], motion: Motion, 
 
 def place(asked: Asked, motion: Motion, frames: int, fps: float, hit: int | None) -> tuple[Device, ...]:
     """Place every asked device on the drawings. ``hit``: frame of the blow; None in a cycle."""
-    middle = [k for k in _fast_drawings(motion, 0.0, frames // 4, 3 * frames // 4) or [len(motion.moments) // 2]]
+    middle = [
+        k for k in _fast_drawings(motion, 0.0, frames // 4, 3 * frames // 4) or [len(motion.moments) // 2]
+    ]
     accent = hit if hit is not None else int(motion.moments[middle[0]])
     accent = min(max(accent, 1), max(1, frames - 2))
     out = [_place_deformation(v, (a, b, s), motion, frames, fps, accent) for v, a, b, s in asked.deformations]

@@ -52,7 +52,9 @@ class Retouch:
         if not self.devices:
             return moments
         seen: dict[tuple[int, State], int] = {}
-        return np.array([seen.setdefault((int(m), self.state(t, int(m))), len(seen)) for t, m in enumerate(moments)])
+        return np.array(
+            [seen.setdefault((int(m), self.state(t, int(m))), len(seen)) for t, m in enumerate(moments)]
+        )
 
     def shown(self, moments: np.ndarray) -> dict[int, list[int]]:
         """Frames on which every device really changes the drawing."""

@@ -141,7 +141,9 @@ def rebone(old: np.ndarray, new: np.ndarray, width: Callable[[np.ndarray], np.nd
     return warp
 
 
-def replant(d: Drawing, part: str, new: Sequence, width: Callable[[np.ndarray], np.ndarray] | float = 1.0) -> None:
+def replant(
+    d: Drawing, part: str, new: Sequence, width: Callable[[np.ndarray], np.ndarray] | float = 1.0
+) -> None:
     """Lay limb ``part`` along the polyline ``new`` ``[M,2]``."""
     line = np.asarray(new, np.float64)
     move(d, rebone(d.bones[part].copy(), line, width), [part], 0.09)

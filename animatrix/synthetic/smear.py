@@ -40,7 +40,10 @@ class Trail:
     def lead(self) -> tuple[str, np.ndarray, bool]:
         """The part that moves most, its displacement, and whether the whole body goes along."""
         now, then = self.job.drawing, self.back(1.0)
-        gone = {n: now.bones[n][-1] - then.bones[n][-1] for n in ("arm_n", "arm_f", "leg_n", "leg_f", "head", "torso")}
+        gone = {
+            n: now.bones[n][-1] - then.bones[n][-1]
+            for n in ("arm_n", "arm_f", "leg_n", "leg_f", "head", "torso")
+        }
         part = max(("arm_n", "arm_f", "leg_n", "leg_f", "head"), key=lambda n: float(np.hypot(*gone[n])))
         body = float(np.hypot(*gone["torso"]))
         if body > 0.55 * float(np.hypot(*gone[part])):
@@ -89,7 +92,7 @@ def elongated_inbetween(job: Job, trail: Trail, a: float) -> None:
     along = points @ ahead
     lo, hi = np.percentile(along, [2, 100])
     across = float(np.median(points @ side))
-    drawn_out = a * float(np.clip(0.9 * length, 0.85 * (hi - lo), 1.5 * (hi - lo)))
+    drawn_out = a * float(np.clip(0.8 * length, 0.75 * (hi - lo), 1.1 * (hi - lo)))
     thin = 1 / (1 + 0.30 * a)
 
     def warp(p: np.ndarray) -> np.ndarray:
@@ -107,9 +110,9 @@ def multiples(job: Job, trail: Trail, a: float) -> None:
     d = job.drawing
     part, _, whole = trail.lead()
     parts = ("back_hair", "head") if whole else (part, *HELD.get(part, ()))
-    copies = 2 + round(1.5 * a)
+    copies = 3 + round(1.5 * a)
     ops: list = []
-    for u in np.linspace(1.15, 0.22, copies):
+    for u in np.linspace(1.45, 0.30, copies):
         ops += ops_of(trail.back(float(u)), *parts)
     if whole:
         _underlay(d, "smear", ops)
@@ -117,7 +120,7 @@ def multiples(job: Job, trail: Trail, a: float) -> None:
         _before_part(d, part, "smear", ops)
 
 
-def _paths(trail: Trail, part_names: tuple[str, ...], samples: int = 5) -> list[tuple[np.ndarray, Rgb]]:
+def _paths(trail: Trail, part_names: tuple[str, ...], samples: int = 7) -> list[tuple[np.ndarray, Rgb]]:
     """Tracks ``[samples,2]`` of outline points of some parts from now back to then, with their paint."""
     back = [ops_of(trail.back(u), *part_names) for u in np.linspace(0, 1, samples)]
     if len({len(b) for b in back}) > 1:
@@ -145,14 +148,14 @@ def dry_brush_smear(job: Job, trail: Trail, a: float) -> None:
         track, paint = moving[int(k)]
         fine = curve(track, 4, closed=False)
         reach = (0.5 + 0.9 * rng.random()) * (0.75 + 0.45 * a)
-        u = np.linspace(0, reach, 9)
+        u = np.linspace(0, reach, 13)
         last = fine[-1] - fine[-2]
         s = u * (len(fine) - 1)
         line = np.stack([np.interp(s, np.arange(len(fine)), fine[:, i]) for i in range(2)], 1)
         line += np.maximum(s - (len(fine) - 1), 0)[:, None] * last
-        width = (0.055 + 0.075 * rng.random()) * np.linspace(1, 0.12, 9)
-        gap = int(rng.integers(3, 7))
-        for piece in (slice(0, gap + 1), slice(gap + 1, 9)):
+        width = (0.055 + 0.075 * rng.random()) * np.linspace(1, 0.12, 13)
+        gap = int(rng.integers(4, 10))
+        for piece in (slice(0, gap + 1), slice(gap + 1, 13)):
             if len(line[piece]) >= 2:
                 ops.append((FILL, limb(line[piece], width[piece], 3), paint, 0.0, None))
     _underlay(d, "smear", ops)
@@ -228,7 +231,16 @@ def shape_abstraction(job: Job, trail: Trail, a: float) -> None:
         for y, r, paint in reversed(bands):
             at = np.array([heart + 0.10 * np.sin(spin + 5 * y), lo[1] + y * tall])
             wide = (0.62 + 0.9 * r) * (0.85 + 0.35 * a)
-            ops += _coil(at, wide, r * tall * 0.62, [paint.lit, paint.shade, k.skin.lit], paint.ink, rng, 3, spin + 3 * y)
+            ops += _coil(
+                at,
+                wide,
+                r * tall * 0.62,
+                [paint.lit, paint.shade, k.skin.lit],
+                paint.ink,
+                rng,
+                3,
+                spin + 3 * y,
+            )
         d.ops, d.parts = ops, [("smear", 0)]
         return
     if job.action in WHEELS:
@@ -237,7 +249,9 @@ def shape_abstraction(job: Job, trail: Trail, a: float) -> None:
         hips, feet = d.bones["torso"][0], max(d.bones["leg_n"][:, 1].max(), d.bones["leg_f"][:, 1].max())
         r = (feet - hips[1]) * 0.60
         centre = np.array([hips[0], feet - r])
-        wheel = _coil(centre, r * (0.95 + 0.30 * a), r, [k.bottom.lit, *paints, k.shoe.lit], k.bottom.ink, rng, 4, -spin)
+        wheel = _coil(
+            centre, r * (0.95 + 0.30 * a), r, [k.bottom.lit, *paints, k.shoe.lit], k.bottom.ink, rng, 4, -spin
+        )
         drop(d, legs)
         _before_part(d, "torso", "smear", wheel)
         return
@@ -255,7 +269,15 @@ def shape_abstraction(job: Job, trail: Trail, a: float) -> None:
         end = rim[int(u * (len(rim) - 1))]
         start = root + (end - root) * (0.15 + 0.5 * rng.random())
         paint = paints[n % len(paints)]
-        new.append((FILL, limb(np.stack([start, end]), [0.02, 0.16], 3), mix(paint, (255, 255, 255), 0.25 * (n % 3)), 0.0, None))
+        new.append(
+            (
+                FILL,
+                limb(np.stack([start, end]), [0.02, 0.16], 3),
+                mix(paint, (255, 255, 255), 0.25 * (n % 3)),
+                0.0,
+                None,
+            )
+        )
         new.append((LINE, np.stack([start, end]), ink, 0.8, None))
     drop(d, (part, *HELD.get(part, ())))
     _underlay(d, "smear", new) if part.endswith("_f") else d.mark("smear")
@@ -279,11 +301,17 @@ def blur_along(cel: Cel, travel: np.ndarray) -> Cel:
     n = max(3, int(np.ceil(length)) | 1)
     kernel = np.zeros((n, n), np.float32)
     c, half = n // 2, travel / max(length, 1e-6) * (length / 2)
-    ends = [(int((c - half[0]) * 16), int((c - half[1]) * 16)), (int((c + half[0]) * 16), int((c + half[1]) * 16))]
+    ends = [
+        (int((c - half[0]) * 16), int((c - half[1]) * 16)),
+        (int((c + half[0]) * 16), int((c + half[1]) * 16)),
+    ]
     cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_8, 4)
     kernel /= max(kernel.sum(), 1.0)
     padded = cv2.copyMakeBorder(cel.rgba, c, c, c, c, cv2.BORDER_CONSTANT)
-    return Cel(cv2.filter2D(padded, -1, kernel, borderType=cv2.BORDER_CONSTANT), (cel.origin[0] - c, cel.origin[1] - c))
+    return Cel(
+        cv2.filter2D(padded, -1, kernel, borderType=cv2.BORDER_CONSTANT),
+        (cel.origin[0] - c, cel.origin[1] - c),
+    )
 
 
 def stack(cels: list[tuple[Cel, float, tuple[int, int]]]) -> Cel:

@@ -20,6 +20,7 @@ from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.deform import Job
 from animatrix.synthetic.design import PEOPLE
 from animatrix.synthetic.drawable import SHOT_SCALES
+from animatrix.synthetic.failure import REDRAWN, Failure, figure_cel, reshoot
 from animatrix.synthetic.figure import draw_figure
 from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, style_of
 from animatrix.synthetic.framing import LENS_ENLARGES, angle_of, tilt_of
@@ -45,9 +46,18 @@ MAX_FRAMES = 2400
 
 @dataclass(frozen=True)
 class Take:
-    """How a shot is filmed: as intended, or ``flat`` with its deformations and smears left out."""
+    """How a shot is filmed: as intended, ``flat`` with its deformations and smears left out, or going wrong."""
 
     flat: bool = False
+    failure: Failure | None = None
+
+    def numbered(self, exposures: np.ndarray) -> np.ndarray:
+        """Drawing numbers with every frame of the failure a drawing of its own."""
+        f = self.failure
+        if f is None:
+            return exposures
+        own = int(exposures.max(initial=0)) + 1 + np.arange(len(exposures))
+        return np.where([f.active(t) for t in range(len(exposures))], own, exposures)
 
 
 AS_INTENDED = Take()
@@ -128,9 +138,8 @@ class Shot:
             SHOT_SCALES[scene.shot_scale][0] / 5.0,
         )
         self.follows = "follow" in scene.camera_moves
-        self.moments = moments_of(
-            scene, expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
-        )
+        self.cadenced = expose(list(scene.cadence), scene.frames, scene.fps, scene.slow_hold)
+        self.moments = moments_of(scene, self.cadenced)
         self.oversample = 2.0 if max(size) <= 320 else 1.5
         self.style = style_of(scene.plan)
         self.layout = self._lay_out()
@@ -141,8 +150,8 @@ class Shot:
         self.finishing = Finishing(scene, self.box, self.costume, self.style, size, seed, self.oversample)
         self.take = take
         self.retouch = Retouch.of(scene, self.performance, self.costume.body, self.moments, take.flat)
-        self.exposures = self.retouch.exposures(self.moments)
-        self._cels: dict[tuple[int, State], Cel | None] = {}
+        self.exposures = take.numbered(self.retouch.exposures(self.moments))
+        self._cels: dict[tuple[int, State, int | None], Cel | None] = {}
         self._maps: dict[tuple[int, State], Cel | None] = {}
 
     # --- layout
@@ -230,13 +239,17 @@ class Shot:
         natural = {"walk": 3.2, "run": 7.8, "dash": 14.0}.get(self.scene.action, 0.0)
         return speed / self.layout.head_px - natural if natural == 0 else 0.0
 
-    def cel(self, moment: int, state: State = ()) -> Cel | None:
-        """The traced drawing of frame ``moment``, at the oversampled scale of the plates."""
-        if (moment, state) not in self._cels:
-            self._cels[moment, state] = self._trace(moment, state)
-        return self._cels[moment, state]
+    def cel(self, moment: int, state: State = (), broken_at: int | None = None) -> Cel | None:
+        """The traced drawing of frame ``moment``, at the oversampled scale of the plates.
 
-    def _trace(self, moment: int, state: State) -> Cel | None:
+        ``state`` is drawn into it; with ``broken_at`` the take's failure has it as on that frame.
+        """
+        key = (moment, state, broken_at)
+        if key not in self._cels:
+            self._cels[key] = self._trace(moment, state, broken_at)
+        return self._cels[key]
+
+    def _trace(self, moment: int, state: State, broken_at: int | None = None) -> Cel | None:
         s, lay, k = self.scene, self.layout, self.oversample
         t = moment / s.fps
         pose = self.performance.pose(t)
@@ -256,11 +269,15 @@ class Shot:
         def to_screen(p: np.ndarray) -> np.ndarray:
             return angle.seen(boiled(p, self.seed, moment) if boils else p) * factor + at
 
-        if state:
+        if state or broken_at is not None:
             job = Job(
                 drawing, pose, self.costume, lambda p, c: draw_figure(c, p, locks, light), self.performance.pose, t,
                 s.action, s.facing, self.seed,
             )  # fmt: skip
+        if broken_at is not None and self.take.failure is not None:
+            REDRAWN[self.take.failure.kind](job, self.take.failure, broken_at)
+            drawing = job.drawing
+        if state:
             ratio = 1.0 if self.follows else abs(lay.travel) / lay.head_px
             levels = self.retouch.redraw(job, state, ratio)
             drawing = job.drawing
@@ -281,7 +298,7 @@ class Shot:
         trail = self.retouch.trail(job, ratio)
         _, gone, _ = trail.lead()
         if name == "digital_motion_blur":
-            gone = gone * min(1.0, 1.1 / max(float(np.hypot(*gone)), 1e-6))
+            gone = gone * min(1.0, 0.8 / max(float(np.hypot(*gone)), 1e-6))
             out = blur_along(cel, gone * factor * (0.6 + 0.5 * a))
         else:
             earlier = [int(m) for m in self.retouch.moments[self.retouch.moments < moment][-3:]]
@@ -302,8 +319,11 @@ class Shot:
 
     def lay_figure(self, frame: np.ndarray, alpha: np.ndarray, t: int, matrix: np.ndarray) -> None:
         """Lay the figure's cel of frame ``t`` over ``frame``; its coverage goes to ``alpha``."""
-        moment = int(self.moments[t])
-        cel = self.cel(moment, self.retouch.state(t, moment))
+        moment, failure = int(self.moments[t]), self.take.failure
+        if failure is not None and failure.active(t):
+            cel = figure_cel(self, failure, t, moment)
+        else:
+            cel = self.cel(moment, self.retouch.state(t, moment))
         if cel is not None:
             lay_cel(frame, alpha, cel, matrix, self.oversample)
 
@@ -364,12 +384,14 @@ class Shot:
                 self.lay_figure(frame, alpha, t, figure_path[t])
                 if layers[-1].name == "book":
                     lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
+                if self.take.failure is not None and self.take.failure.active(t):
+                    frame = reshoot(frame, self.take.failure, t, self._centre(alpha))
                 if self.retouch.devices:
                     departed = self.departed(t, figure_path[t])
                 shown = (cel_key, frame, alpha)
             _, frame, alpha = shown
             mask[t] = alpha > 127
-            if s.squash_stretch:
+            if s.squash_stretch and not self.take.flat:
                 pose = self.performance.pose(self.moments[t] / s.fps)
                 deformation[t] = mask[t] * min(1.0, abs(pose.stretch - 1) * 3.2 / 0.35)
             elif self.retouch.devices:
@@ -418,7 +440,7 @@ class Shot:
         s = self.scene
         if all(c == "still" for c, _, _ in s.cadence):
             return expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
-        return self.moments
+        return self.cadenced
 
     def _figure_path(self, main: np.ndarray) -> np.ndarray:
         path = self.path

@@ -48,7 +48,12 @@ def slash(t: float, b: Beat) -> Pose:
         knee_n=0.15, hip_f=1.0, knee_f=0.95, mouth=0.8, stretch=0.98,
     )  # fmt: skip
     h = b.hit
-    rows = [(h - 0.56, ready), (h - 0.22, raised), (h - 0.11, raised.but(arm_n=3.5, lean=-0.32)), (h, through)]
+    rows = [
+        (h - 0.56, ready),
+        (h - 0.22, raised),
+        (h - 0.11, raised.but(arm_n=3.5, lean=-0.32)),
+        (h, through),
+    ]
     rows += [(h + 0.20, through.but(arm_n=-0.05, lean=0.52)), (h + 0.55, ready)]
     return alive(keyed(t, rows), t, b).but(x=0.45 * smooth((t - h + 0.11) / 0.11))
 
@@ -65,14 +70,18 @@ def fall(t: float, b: Beat) -> Pose:
     flung = totter.but(
         lean=-0.25, arm_n=2.5, arm_f=2.2, hip_n=0.85, knee_n=0.5, hip_f=1.15, knee_f=0.7, mouth=1.0, brow=1.5
     )
-    down = flung.but(lean=0.0, arm_n=-0.9, arm_f=0.9, hip_n=0.45, knee_n=0.7, hip_f=0.9, knee_f=1.1, eye=0.1, mouth=0.6)
+    down = flung.but(
+        lean=0.0, arm_n=-0.9, arm_f=0.9, hip_n=0.45, knee_n=0.7, hip_f=0.9, knee_f=1.1, eye=0.1, mouth=0.6
+    )
     limp = down.but(hip_n=0.15, knee_n=0.25, hip_f=0.35, knee_f=0.6, mouth=0.2)
     rows = [(h - 0.72, stand), (h - 0.45, totter), (h - 0.24, totter), (h - 0.06, flung), (h + 0.04, down)]
     p = keyed(t, [*rows, (h + 0.32, limp)])
     drop = smooth((t - h + 0.26) / 0.26) ** 1.6
     u = (t - h + 0.30) / 0.30
     bounce = (t - h - 0.02) / 0.20
-    lift = 0.55 * 4 * u * (1 - u) if 0 < u < 1 else (0.22 * 4 * bounce * (1 - bounce) if 0 < bounce < 1 else 0.0)
+    lift = (
+        0.55 * 4 * u * (1 - u) if 0 < u < 1 else (0.22 * 4 * bounce * (1 - bounce) if 0 < bounce < 1 else 0.0)
+    )
     calm = alive(p, t, b) if t < h - 0.5 else p
     return calm.but(spin=-1.50 * drop, lift=lift, x=-1.3 * drop)
 
@@ -83,10 +92,18 @@ def dodge_guard(t: float, b: Beat) -> Pose:
         lean=-0.62, head=0.30, hip_n=0.55, knee_n=1.25, hip_f=0.95, knee_f=1.05, arm_n=-0.75, elbow_n=1.2,
         arm_f=1.25, elbow_f=0.6, brow=0.4, stretch=0.97,
     )  # fmt: skip
-    block = GUARD.but(lean=0.10, arm_n=1.15, elbow_n=1.35, arm_f=1.30, elbow_f=1.15, hip_f=0.75, knee_f=0.75, shrug=0.8)
+    block = GUARD.but(
+        lean=0.10, arm_n=1.15, elbow_n=1.35, arm_f=1.30, elbow_f=1.15, hip_f=0.75, knee_f=0.75, shrug=0.8
+    )
     lead = GUARD.but(lean=0.22, head=-0.1)
     h = b.hit
-    rows = [(h - 0.40, GUARD), (h - 0.13, lead), (h, duck), (h + 0.20, duck.but(lean=-0.56)), (h + 0.40, block)]
+    rows = [
+        (h - 0.40, GUARD),
+        (h - 0.13, lead),
+        (h, duck),
+        (h + 0.20, duck.but(lean=-0.56)),
+        (h + 0.40, block),
+    ]
     p = keyed(t, [*rows, (h + 0.75, block.but(lean=0.16))])
     back = smooth((t - h + 0.13) / 0.13) - 0.75 * smooth((t - h - 0.22) / 0.3)
     return alive(p, t, b).but(x=-1.0 * back)
@@ -135,4 +152,10 @@ STUNTS: dict[str, Callable[[float, Beat], Pose]] = {
 }
 # when the blow, landing or release falls, as a share of the shot
 STUNT_HITS = {"strike": 0.46, "slash": 0.48, "fall": 0.56, "dodge_guard": 0.44, "cast": 0.56}
-STUNT_EVENTS = {"strike": "blow", "slash": "blow", "fall": "landing", "dodge_guard": "dodge", "cast": "release"}
+STUNT_EVENTS = {
+    "strike": "blow",
+    "slash": "blow",
+    "fall": "landing",
+    "dodge_guard": "dodge",
+    "cast": "release",
+}

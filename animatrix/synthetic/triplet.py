@@ -1,0 +1,249 @@
+"""Aligned triplets: the same shot as intended, flat, and collapsed; everything but the deformation is equal.
+
+The collapse is as large as the deformation it stands beside (:func:`matched`), so that how much a picture changes
+says nothing about whether it was meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from animatrix.errors import AniMatrixError, Code, did_you_mean
+from animatrix.knowledge import Directive
+from animatrix.media.clip import Clip
+from animatrix.synthetic.corpus import SPLITS, draw_tags, told
+from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
+from animatrix.synthetic.failure import FAILURES, Failure
+from animatrix.synthetic.scene import complete, stream
+from animatrix.synthetic.studio import Shot, Take
+from animatrix.synthetic.truth import Event, Truth
+
+LOOK = 96  # width at which strengths are matched: amplitudes do not depend on the size of the picture
+STRENGTHS = (0.30, 2.6)  # what can still be seen, and what still is the same shot
+
+
+@dataclass(frozen=True)
+class Take3:
+    """One member of a triplet: clip and truth."""
+
+    clip: Clip
+    truth: Truth
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """``intended``, ``flat`` and ``collapsed`` takes of one shot, the complete directive of the intended one,
+    and what went wrong: kind, severity asked (0..1) and strength used."""
+
+    directive: Directive
+    intended: Take3
+    flat: Take3
+    collapsed: Take3
+    failure: str
+    severity: float
+    strength: float
+
+    def __iter__(self):
+        """(intended, flat, collapsed) as (Clip, Truth) pairs."""
+        return iter((x.clip, x.truth) for x in (self.intended, self.flat, self.collapsed))
+
+
+def _check(kind: str, severity: float) -> None:
+    if kind not in FAILURES:
+        raise AniMatrixError(
+            Code.BAD_OPTION, f"unknown failure '{kind}'", did_you_mean(kind, FAILURES) or ", ".join(FAILURES)
+        )
+    if not 0 <= severity <= 1:
+        raise AniMatrixError(
+            Code.BAD_OPTION, f"severity {severity} is out of range", "0 to 1; 0.5 matches the deformation"
+        )
+
+
+def plan(shot: Shot, kind: str, strength: float) -> Failure:
+    """The failure of a shot at a strength: it begins where the deformation does, and ends with it or never."""
+    s = shot.scene
+    rng = stream(shot.seed, 40)
+    begin, stay = float(rng.uniform(0.25, 0.5)), float(rng.random())
+    devices = shot.retouch.devices
+    onset = min((d.first for d in devices), default=round(begin * (s.frames - 1)))
+    onset = min(max(1, onset), max(1, s.frames - 3))
+    heals = kind not in ("melt", "identity_drift", "limb_loss", "limb_duplication") and stay < 0.5
+    last = min(s.frames - 1, onset + round(0.7 * s.fps)) if heals else s.frames - 1
+    return Failure(kind, strength, onset, last, int(stream(shot.seed, 41).integers(1 << 30)), s.fps)
+
+
+def _change(a: np.ndarray, b: np.ndarray) -> float:
+    return float(cv2.absdiff(a.reshape(len(a), -1), b.reshape(len(b), -1)).mean())
+
+
+def matched(
+    directive: Directive, seed: int, kind: str, severity: float, size: tuple[int, int], cast: str
+) -> float:
+    """Strength at which the failure changes the flat shot ``2 * severity`` times as much as the deformation does.
+
+    Without a deformation in the directive it is ``2 * severity`` itself.
+    """
+    small = (LOOK, max(16, round(LOOK * size[1] / size[0])))
+    shot = Shot(directive, seed, small, cast)
+    if not shot.retouch.devices and not shot.scene.squash_stretch:
+        return 2 * severity
+    flat = Shot(directive, seed, small, cast, Take(flat=True)).film()[0].frames
+    want = 2 * severity * _change(shot.film()[0].frames, flat)
+    if want <= 0:
+        return 0.0
+    low, high = STRENGTHS
+    strength, best = 1.0, (np.inf, 1.0)
+    for _ in range(4):
+        col = Shot(directive, seed, small, cast, Take(True, plan(shot, kind, strength))).film()[0].frames
+        got = _change(col, flat)
+        best = min(best, (abs(float(np.log((got + 1e-6) / want))), strength))
+        if best[0] < 0.12:
+            break
+        strength = float(np.clip(strength * np.clip(want / max(got, 1e-6), 0.3, 3.0) ** 0.9, low, high))
+    return best[1]
+
+
+def _failure_map(col: np.ndarray, flat: np.ndarray, near: np.ndarray, failure: Failure) -> np.ndarray:
+    """``float32 [T,H,W]`` 0..1: how much the failure changed, where it is at work."""
+    out = np.zeros(col.shape[:3], np.float32)
+    h, w = col.shape[1:3]
+    reach = np.ones((2 * max(1, h // 24) + 1,) * 2, np.uint8)
+    for t in range(failure.onset, failure.last + 1):
+        gap = cv2.absdiff(col[t], flat[t]).max(2).astype(np.float32)
+        if failure.kind != "texture_swim":
+            gap *= cv2.dilate(near[t].astype(np.uint8), reach)
+        out[t] = np.clip(cv2.GaussianBlur(gap, (0, 0), max(0.8, h / 96)) / 72, 0, 1)
+    return np.where(out < 0.04, 0, out)
+
+
+def render_triplet(
+    directive: Directive,
+    seed: int,
+    failure: str,
+    severity: float = 0.5,
+    size: tuple[int, int] = (160, 96),
+    cast: str = "any",
+) -> Triplet:
+    """Draw the three takes of a directive.
+
+    Args:
+        directive: what is asked; its deformations and smears are what ``flat`` leaves out.
+        seed: as of ``render``; the same arguments give the same bytes.
+        failure: one of :data:`FAILURES`.
+        severity: 0..1; 0.5 makes the collapse as large as the intended deformation, 0 leaves it out.
+        size, cast: as of ``render``.
+
+    Raises:
+        AniMatrixError: BAD_OPTION for an unknown failure or a severity out of range, and what ``render`` raises.
+    """
+    _check(failure, severity)
+    intended = Shot(directive, seed, size, cast)
+    strength = matched(directive, seed, failure, severity, size, cast)
+    plan_ = plan(intended, failure, strength)
+    flat = Shot(directive, seed, size, cast, Take(flat=True))
+    wrong = Shot(directive, seed, size, cast, Take(True, plan_))
+    a, b, c = intended.film(), flat.film(), wrong.film()
+    plain = _without_deformation(b[1].directive)
+    b[1].directive = plain
+    near = a[1].mask | b[1].mask | c[1].mask
+    if plan_.strength > 0:
+        c[1].failure_label = failure
+        c[1].failure_map = _failure_map(c[0].frames, b[0].frames, near, plan_)
+        c[1].events = sorted(
+            [*c[1].events, Event("failure", plan_.onset, plan_.last, failure)],
+            key=lambda e: (e.first, e.kind),
+        )
+    c[1].directive = plain
+    takes = [Take3(clip, truth) for clip, truth in (a, b, c)]
+    return Triplet(a[1].directive, *takes, failure, severity, strength)
+
+
+def _without_deformation(d: Directive) -> Directive:
+    doc = d.model_dump(mode="json")
+    for name in ("body_deformation", "smear_technique"):
+        doc["tags"][name] = [{"value": "none", "span": None}]
+    doc["tags"]["deformation_intensity"] = [{"value": "on_model", "span": None}]
+    return Directive.model_validate(doc)
+
+
+_FAST = ("strike", "slash", "dash", "jump", "dodge_guard", "fall", "dance", "run", "react", "cast")
+
+
+def draw_exaggeration(rng: np.random.Generator, tags: dict[str, object]) -> dict[str, object]:
+    """The tags of a corpus shot turned into a shot with one deformation or smear in it."""
+    tags = dict(tags)
+    action = _FAST[int(rng.integers(len(_FAST)))]
+    value_index = float(rng.random())
+    if rng.random() < 0.62:
+        names = tuple(ENVELOPES)
+        tags["body_deformation"] = names[int(value_index * len(names))]
+    else:
+        names = tuple(SMEARS)
+        tags["smear_technique"] = names[int(value_index * len(names))]
+        tags.pop("body_deformation", None)
+    tags["deformation_intensity"] = ("pronounced", "pronounced", "extreme", "subtle_push")[
+        int(rng.integers(4))
+    ]
+    tags |= {"action": action, "impact_frame": "none", "graphic_device": "none", "camera_shake": "steady"}
+    if tags["drawing_cadence"] == "still":
+        tags["drawing_cadence"] = "twos"
+    if tags["camera_move"] == "follow" and action not in ("run", "dash"):
+        tags["camera_move"] = "fix"
+        tags.pop("move_speed", None)
+    tags["shot_scale"] = "full"
+    if tags.get("body_deformation") == "face_exaggeration":
+        tags["shot_scale"] = ("medium", "medium_close", "close_up")[int(rng.integers(3))]
+        tags["action"] = "react"
+    return tags
+
+
+class TripletCorpus:
+    """Infinite corpus of triplets: item i of a seed and split is the same bytes anywhere.
+
+    Arguments as of ``Corpus``; designs of ``tune`` and ``report`` are held out.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        split: str = "train",
+        size: tuple[int, int] = (160, 96),
+        frames: int = 33,
+        fps: float = 24.0,
+    ):
+        if split not in SPLITS:
+            raise AniMatrixError(
+                Code.BAD_OPTION, f"unknown split '{split}'", did_you_mean(split, SPLITS) or ", ".join(SPLITS)
+            )
+        self.seed, self.split, self.size, self.frames, self.fps = seed, split, size, frames, fps
+
+    def _plan(self, i: int) -> tuple[Directive, int, str, float, str, np.random.Generator]:
+        key, cast = SPLITS[self.split]
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, key, i, 3])))
+        shot_seed = int(rng.integers(1 << 48))
+        tags = draw_exaggeration(rng, draw_tags(rng, self.frames, self.fps))
+        kind = FAILURES[int(rng.integers(len(FAILURES)))]
+        severity = float(rng.uniform(0.35, 0.65))
+        doc = {"narrative": "", "tags": tags, "frames": self.frames, "fps": self.fps}
+        return Directive.model_validate(doc), shot_seed, kind, severity, cast, rng
+
+    def request(self, i: int) -> Directive:
+        """The complete, told directive of item i, without drawing anything."""
+        directive, seed, _, _, cast, rng = self._plan(int(i))
+        scene = Shot(directive, seed, self.size, cast).scene
+        return told(scene, complete(directive, scene), rng)
+
+    def __getitem__(self, i: int) -> Triplet:
+        directive, seed, kind, severity, cast, rng = self._plan(int(i))
+        out = render_triplet(directive, seed, kind, severity, self.size, cast)
+        scene = Shot(directive, seed, self.size, cast).scene
+        said = told(scene, out.directive, rng)
+        for take in (out.intended, out.flat, out.collapsed):
+            take.truth.directive = take.truth.directive.model_copy(update={"narrative": said.narrative})
+        return replace(out, directive=said)
+
+
+__all__ = ["Take3", "Triplet", "TripletCorpus", "matched", "render_triplet"]

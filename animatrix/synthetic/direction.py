@@ -29,7 +29,21 @@ DIRECTED: dict[str, tuple[str, ...]] = {
         "flash_cut",
         "none",
     ),
-    "framing": (),
+    "framing": (
+        "over_shoulder",
+        "pov",
+        "foreground_framing",
+        "two_shot",
+        "profile_view",
+        "back_view",
+        "symmetrical",
+        "negative_space",
+        "deep_staging",
+        "split_screen",
+        "cut_in_panel",
+        "none",
+    ),
+    "character_proportion": ("two_heads", "three_heads", "seven_heads", "eight_plus"),
     "drawing_cadence": ("modulated",),
     "limited_technique": ("moving_hold", "cel_slide", "cycle_loop", "wind_sway", "tremble", "line_boil"),
     "spacing": ("even", "slow_out", "slow_in", "slow_in_out", "pop", "hold_and_burst"),
@@ -48,6 +62,17 @@ DIRECTED: dict[str, tuple[str, ...]] = {
     "motion_energy": ("subtle", "moderate", "dynamic", "explosive"),
     "time_treatment": ("real_time", "slow_motion", "speed_ramp", "freeze_frame"),
     "acting_register": ("everyday_subtle", "comedic", "theatrical", "heroic_posed"),
+}
+# character_proportion -> whether an adult is drawn; the others suit anyone
+TALL = {"four_five_heads": False, "six_heads": True, "seven_heads": True, "eight_plus": True}
+# framing or shot_scale -> where the figure stands, from the middle against its facing, in frame widths
+PLACED = {
+    "two_shot": -0.17,
+    "deep_staging": -0.20,
+    "over_shoulder": 0.14,
+    "negative_space": -0.30,
+    "symmetrical": 1e-9,
+    "extreme_close_up": -0.20,
 }
 HOLDING = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")
 CHANGING = ("ones", "twos", "threes", "fours_or_slower", "modulated")
@@ -102,6 +127,23 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
     ("acting_register", "theatrical"): {"action": "gesture"},
     ("acting_register", "heroic_posed"): {"action": "idle", "shot_scale": "full"},
     ("acting_register", "everyday_subtle"): {"action": "gesture"},
+    ("framing", "two_shot"): {"action": "idle", "shot_scale": "full", "camera_move": "fix"},
+    ("framing", "deep_staging"): {"action": "idle", "shot_scale": "medium_long", "camera_move": "fix"},
+    ("framing", "over_shoulder"): {"action": "speak", "shot_scale": "medium", "camera_move": "fix"},
+    ("framing", "pov"): {"action": "speak", "shot_scale": "medium", "camera_move": "fix"},
+    ("framing", "foreground_framing"): {"action": "idle", "shot_scale": "full"},
+    ("framing", "profile_view"): {"action": "idle", "shot_scale": "medium_close"},
+    ("framing", "back_view"): {"action": "idle", "shot_scale": "medium_long"},
+    ("framing", "symmetrical"): {"action": "idle", "shot_scale": "full", "camera_move": "fix"},
+    ("framing", "negative_space"): {"action": "idle", "shot_scale": "long", "camera_move": "fix"},
+    ("framing", "split_screen"): {"action": "idle", "shot_scale": "medium_close", "camera_move": "fix"},
+    ("framing", "cut_in_panel"): {"shot_scale": "full"},
+    **{
+        ("character_proportion", v): {"shot_scale": "full"}
+        for v in ("two_heads", "three_heads", "seven_heads", "eight_plus")
+    },
+    ("shot_scale", "extreme_close_up"): {"action": "idle", "camera_move": "fix"},
+    ("shot_scale", "insert"): {"action": "handle_prop", "camera_move": "fix"},
     ("focus", "foreground_blur"): {"shot_scale": "full"},
     ("focus", "rack_focus"): {"shot_scale": "medium_long"},
 }
@@ -152,6 +194,25 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("limited_technique", "cycle_loop", other, ())
         for other in ("spacing", "motion_principle", "time_treatment", "acting_register", "motion_energy")
     ),
+    *(
+        ("framing", v, "action", ("idle", "speak", "gesture", "react", "handle_prop"))
+        for v in ("two_shot", "deep_staging", "over_shoulder", "pov", "symmetrical", "negative_space", "split_screen")
+    ),
+    ("framing", "profile_view", "action", ("idle", "speak", "gesture", "walk", "run", "handle_prop")),
+    ("framing", "back_view", "action", ("idle", "gesture", "walk", "run")),
+    ("framing", "back_view", "limited_technique", ("none", *HOLDING, "cycle_loop")),
+    *(("framing", v, "limited_technique", ("none", "lip_flap", "eye_blink")) for v in ("symmetrical",)),
+    *(("framing", v, "camera_move", ("fix",)) for v in ("two_shot", "symmetrical", "negative_space", "split_screen")),
+    *(("framing", v, "shot_scale", ("full", "medium_long", "medium")) for v in ("two_shot", "deep_staging")),
+    ("framing", "over_shoulder", "shot_scale", ("medium_long", "medium", "medium_close")),
+    ("framing", "pov", "shot_scale", ("full", "medium_long", "medium", "medium_close")),
+    ("framing", "negative_space", "shot_scale", ("long", "extreme_long")),
+    *(
+        ("character_proportion", v, "shot_scale", ("full", "long", "extreme_long"))
+        for v in ("two_heads", "three_heads", "seven_heads", "eight_plus")
+    ),
+    ("shot_scale", "extreme_close_up", "action", ("idle", "speak")),
+    ("shot_scale", "insert", "action", ("handle_prop",)),
     *(("motion_energy", v, "drawing_cadence", CHANGING) for v in DIRECTED["motion_energy"]),
     *(
         ("motion_energy", v, "limited_technique", ("lip_flap", "eye_blink", "none"))

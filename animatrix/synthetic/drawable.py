@@ -18,11 +18,14 @@ from animatrix.synthetic.sheet import HOLDS
 # shot_scale -> (figure height in frame heights, crown of the head from the top, enlargement of the set)
 SHOT_SCALES: dict[str, tuple[float, float, float]] = {
     "long": (0.42, 0.42, 0.92),
+    "extreme_long": (0.085, 0.575, 0.80),
     "full": (0.77, 0.130, 1.0),
     "medium_long": (1.14, 0.115, 1.25),
     "medium": (1.55, 0.125, 1.5),
     "medium_close": (2.05, 0.13, 1.75),
     "close_up": (3.05, 0.13, 2.1),
+    "extreme_close_up": (11.2, -1.18, 3.0),
+    "insert": (11.0, 0.0, 3.0),
 }
 STEPS = ("no_shadow", "one_step", "two_step", "multi_step", "continuous_tone")
 HOUR_OF_LIGHT = {"golden_hour": "sunset", "night_blue": "night"}

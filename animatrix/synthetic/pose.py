@@ -37,6 +37,7 @@ class Pose:
     mouth: float = 0.0
     smile: float = 0.4
     brow: float = 0.0
+    held: float = 0.0  # above a half: the near hand holds a prop
     stretch: float = 1.0  # body length factor; width follows to keep the volume
     spin: float = 0.0  # whole figure turned forward by this, lowest point on the ground
     blade: float = 0.0  # length of the weapon in the near hand, in heads

@@ -129,7 +129,8 @@ def _larger(take: Take, factor: float) -> Take:
     """The same shot exposed ``factor`` times larger, so that an enlargement stays sharp."""
     shot = take.shot
     w, h = shot.size
-    other = type(shot)(shot.directive, shot.seed, (round(w * factor), round(h * factor)), shot.cast)
+    size = (round(w * factor), round(h * factor))
+    other = type(shot)(shot.directive, shot.seed, size, shot.cast, shot.take)
     frames, truth = other.expose()
     return Take(other, frames, truth)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from animatrix.synthetic.costume import Costume
+from animatrix.synthetic.handling import draw_held
 from animatrix.synthetic.ink import Drawing, curve, ellipse
 from animatrix.synthetic.palette import mix
 from animatrix.synthetic.pose import Pose
@@ -63,6 +64,8 @@ def _energy(d: Drawing, k: Costume, pose: Pose) -> None:
 
 def draw_props(d: Drawing, k: Costume, pose: Pose) -> None:
     """Draw what the pose holds: ``pose.blade`` heads of steel, ``pose.glow`` heads of light."""
+    if pose.held > 0.5:
+        draw_held(d, k, pose)
     if pose.blade > 0.05:
         _blade(d, k, pose)
     if pose.glow > 0.02:

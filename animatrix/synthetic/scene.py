@@ -13,7 +13,7 @@ from animatrix.knowledge import Directive, Tag
 from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
 from animatrix.synthetic.camera import TRACKING
 from animatrix.synthetic.design import Design, cast_design
-from animatrix.synthetic.direction import DIRECTED, Direction, opened, stops_blinks, with_needs
+from animatrix.synthetic.direction import DIRECTED, PLACED, TALL, Direction, opened, stops_blinks, with_needs
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
 from animatrix.synthetic.exaggerate import Asked
 from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
@@ -149,7 +149,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     while True:
         design = cast_design(design_rng, cast)
         tall = design.noun.startswith("young")
-        if not proportion or tall == (proportion == "six_heads"):
+        if TALL.get(proportion, tall) == tall:
             break
     # where and when
     lights = tuple(v for v in d.values("lighting") if v != "none")
@@ -254,6 +254,8 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     target = 0.5 - 0.10 * facing if action in TRAVELS else (0.36, 0.43, 0.5, 0.57, 0.64)[int(target_draw * 5)]
     if scale in ("medium_close", "close_up"):
         target = 0.5 + 0.5 * (target - 0.5)
+    if placed := PLACED.get(next((v for v in d.values("framing") if v in PLACED), scale)):
+        target = 0.5 + placed * facing
     plan = plan_finish(d)
     return Scene(
         design=design,

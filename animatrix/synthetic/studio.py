@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from animatrix.media.clip import Clip
 from animatrix.synthetic import effects
 from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.camera import PARALLAX, CameraPath, film, relative
+from animatrix.synthetic.company import company_of, lay_company
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.deform import Job
 from animatrix.synthetic.design import PEOPLE
@@ -23,12 +24,11 @@ from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.failure import REDRAWN, Failure, figure_cel, reshoot
 from animatrix.synthetic.figure import draw_figure
 from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, style_of
-from animatrix.synthetic.framing import LENS_ENLARGES, angle_of, tilt_of
+from animatrix.synthetic.framing import LENS_ENLARGES, PROPORTIONS, aimed_at_hand, angle_of, body_of, compose_set, figure_drawn, heads_of, tilt_of
 from animatrix.synthetic.ink import Cel, trace
 from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
-from animatrix.synthetic.pose import Body
 from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.retouch import Retouch, State, grey
 from animatrix.synthetic.scene import complete, resolve, stream
@@ -130,11 +130,10 @@ class Shot:
             scene.hit if scene.camera_shake == "screen_shake" and scene.impacts else None,
             tilt_of(scene),
         )
-        heads = PEOPLE[scene.design.noun].heads
         self.performance = direct(
             scene,
             Performance(scene.action, scene.beat, scene.talks, scene.waves),
-            Body.of(heads, PEOPLE[scene.design.noun].build),
+            body_of(scene),
             SHOT_SCALES[scene.shot_scale][0] / 5.0,
         )
         self.follows = "follow" in scene.camera_moves
@@ -147,10 +146,13 @@ class Shot:
         self.costume = Costume.make(
             scene.design, self.box, steps_of(scene.plan), 1.16 if small else 1.0, self.style.ink
         )
+        if scene.direction.has("character_proportion", *PROPORTIONS):
+            self.costume = replace(self.costume, body=body_of(scene))
         self.finishing = Finishing(scene, self.box, self.costume, self.style, size, seed, self.oversample)
         self.take = take
         self.retouch = Retouch.of(scene, self.performance, self.costume.body, self.moments, take.flat)
         self.exposures = take.numbered(self.retouch.exposures(self.moments))
+        self.company = company_of(self)
         self._cels: dict[tuple[int, State, int | None], Cel | None] = {}
         self._maps: dict[tuple[int, State], Cel | None] = {}
 
@@ -164,7 +166,7 @@ class Shot:
             tall, crown = tall * 0.84, crown + tall * 0.16 + 0.035
         zoom *= LENS_ENLARGES.get((*s.direction.values("lens_perspective"), "normal_lens")[0], 1.0)
         middle = 1 / float(np.sqrt(path.zoom[-1]))  # the asked framing is met half way through a zoom
-        heads = PEOPLE[s.design.noun].heads + 0.10
+        heads = heads_of(s) + 0.10
         tall = tall * (heads / 5.0 if s.shot_scale != "full" else 1.0)
         head_px = tall / heads * h * middle
         settled = path.offset[s.frames // 4 :]  # framed for the later part: a move arrives at its subject
@@ -183,6 +185,8 @@ class Shot:
             travel *= min(1.0, room / (head_px * float(travelled[-1])))
         seen = float((travel * travelled).mean()) - (0.0 if self.follows else float(drift[0]))
         anchor = s.target * w - seen
+        if s.shot_scale == "insert":
+            anchor, ground_y = aimed_at_hand(self.performance.pose(0.5 * s.frames / s.fps), s, head_px, self.size)
         return Layout(head_px, ground_y, anchor, zoom * middle, horizon, travel)
 
     def _regions(self) -> dict[str, tuple[float, float, float, float]]:
@@ -227,6 +231,7 @@ class Shot:
             for layer in stage.layers:
                 if layer.name != "book" and not (self.separate and layer.name == "main"):
                     layer.rgba[:] = cv2.GaussianBlur(layer.rgba, (0, 0), soft)
+        compose_set(s, stage.layers, self.size)
         return stage.layers
 
     # --- drawings
@@ -257,7 +262,8 @@ class Shot:
             pose = pose.but(stretch=1 + (pose.stretch - 1) * 3.2)
         light = (1.0 if stream(self.seed, 5).random() < 0.5 else -1.0) * s.facing
         locks = self.performance.locks(t, self._wind())
-        drawing = draw_figure(self.costume, pose, locks, light)
+        draw = figure_drawn(s)
+        drawing = draw(self.costume, pose, locks, light)
         x = lay.anchor_x + lay.travel * (pose.x - self.performance.pose(0.0).x)
         at = np.array([x, lay.ground_y]) * k + (k - 1) / 2
         factor = np.array([s.facing * lay.head_px * k, lay.head_px * k])
@@ -271,7 +277,7 @@ class Shot:
 
         if state or broken_at is not None:
             job = Job(
-                drawing, pose, self.costume, lambda p, c: draw_figure(c, p, locks, light), self.performance.pose, t,
+                drawing, pose, self.costume, lambda p, c: draw(c, p, locks, light), self.performance.pose, t,
                 s.action, s.facing, self.seed,
             )  # fmt: skip
         if broken_at is not None and self.take.failure is not None:
@@ -319,6 +325,9 @@ class Shot:
 
     def lay_figure(self, frame: np.ndarray, alpha: np.ndarray, t: int, matrix: np.ndarray) -> None:
         """Lay the figure's cel of frame ``t`` over ``frame``; its coverage goes to ``alpha``."""
+        behind = np.zeros_like(alpha)
+        if self.company:
+            lay_company(self, self.company, False, frame, behind, t, matrix)
         moment, failure = int(self.moments[t]), self.take.failure
         if failure is not None and failure.active(t):
             cel = figure_cel(self, failure, t, moment)
@@ -326,6 +335,9 @@ class Shot:
             cel = self.cel(moment, self.retouch.state(t, moment))
         if cel is not None:
             lay_cel(frame, alpha, cel, matrix, self.oversample)
+        if self.company:
+            np.maximum(alpha, behind, out=alpha)
+            lay_company(self, self.company, True, frame, alpha, t, matrix)
 
     def departed(self, t: int, matrix: np.ndarray) -> np.ndarray:
         """``float32 [H,W]`` 0..1: how far the drawing of frame ``t`` leaves the model, where it does."""

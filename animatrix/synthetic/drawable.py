@@ -7,12 +7,19 @@ from animatrix.knowledge import Directive
 from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
 from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS
+from animatrix.synthetic.devices import GROUNDS
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
 from animatrix.synthetic.exaggerate import ENVELOPES, INTENSITIES, SMEARS
+from animatrix.synthetic.filters import FILTERS
 from animatrix.synthetic.finish_plan import ERAS, SHADING, TRADITIONS
+from animatrix.synthetic.fx import DESIGNS
 from animatrix.synthetic.grades import PALETTES
 from animatrix.synthetic.ink import LINE_STYLES
+from animatrix.synthetic.light_fx import LIGHTS
+from animatrix.synthetic.nature import NATURE
 from animatrix.synthetic.plates import MANNERS
+from animatrix.synthetic.powers import POWERS
+from animatrix.synthetic.symbols import SYMBOLS
 from animatrix.synthetic.sheet import HOLDS
 
 # shot_scale -> (figure height in frame heights, crown of the head from the top, enlargement of the set)
@@ -57,10 +64,14 @@ RENDERABLE: dict[str, tuple[str, ...]] = {
     "layer_parallax": ("single_plane", "contact_multi", "multiplane"),
     "camera_shake": tuple(SHAKES),
     "focus": ("deep_focus", "background_blur"),
-    "graphic_device": (*DEVICES, "none"),
+    "graphic_device": (*DEVICES, "motion_lines", *GROUNDS, "none"),
+    "manga_symbol": (*SYMBOLS, "none"),
     "impact_frame": (*IMPACTS, "none"),
-    "natural_effect": (*NATURAL, "none"),
-    "finish": (*FINISHES, "none"),
+    "natural_effect": (*NATURAL, *NATURE, "none"),
+    "power_effect": (*POWERS, "none"),
+    "effect_design": tuple(DESIGNS),
+    "light_effect": (*LIGHTS, "none"),
+    "finish": (*FINISHES, *FILTERS, "none"),
 }
 
 # (field, value) drawable only with one of these values of another field, where that field is asked for.

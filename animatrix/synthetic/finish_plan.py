@@ -71,6 +71,7 @@ ERAS: dict[str, Bundle] = {
 SHADING = ("soft_gradation", "black_spotting", "hatching", "screentone", "rim_light", "specular_highlight")
 _LUMO = ("multi_step", "continuous_tone")  # steps that are laid over flat paint
 _EFFECTS = ("natural_effect", "power_effect", "impact_frame")
+FALLING = ("petals_leaves", "snow", "rain")
 DEFAULT_DESIGN = "volumetric_realist"
 
 
@@ -99,6 +100,13 @@ class FinishPlan:
     ink: float | None = None
     blurred: bool = False
 
+    def events(self, natural: Spans) -> list[tuple[str, str, int, int]]:
+        """(kind, value, first, last) of everything here that sets in or ends within a shot."""
+        rows = [("effect", *s) for s in natural if s[0] not in FALLING]
+        rows += [("power", *s) for s in self.powers] + [("sign", *s) for s in self.symbols]
+        rows += [("light", *s) for s in self.lights]
+        return rows + [("filter", *s) for s in self.finish if s[0] == "harmony_still"]
+
     def stated(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Fields that the truth states when they are asked for or shown, with what is shown."""
         light = tuple(v for v, _, _ in self.lights)
@@ -110,6 +118,12 @@ class FinishPlan:
             ("effect_design", ()),
             ("light_effect", light),
         )
+
+
+def _settled(span: tuple[str, int, int], frames: int) -> tuple[str, int, int]:
+    """A switch that nobody gave a moment to comes a little before the middle."""
+    value, first, last = span
+    return (value, round(0.45 * (frames - 1)), last) if value == "harmony_still" and first == 0 else span
 
 
 def plan_finish(d: Directive) -> FinishPlan:
@@ -155,7 +169,7 @@ def plan_finish(d: Directive) -> FinishPlan:
         symbols=spanned("manga_symbol"),
         powers=spanned("power_effect"),
         lights=spanned("light_effect", *e.lights),
-        finish=spanned("finish", *e.finish),
+        finish=tuple(_settled(s, d.frames) for s in spanned("finish", *e.finish)),
         designs=spanned("effect_design"),
         key=key,
         cel=cel,

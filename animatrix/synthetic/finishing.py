@@ -13,6 +13,7 @@ import numpy as np
 
 from animatrix.synthetic import plates
 from animatrix.synthetic.costume import Costume
+from animatrix.synthetic.filters import FILM, FILTERS, Print
 from animatrix.synthetic.finish_plan import FinishPlan
 from animatrix.synthetic.grades import paintbox
 from animatrix.synthetic.ink import Drawing, LineStyle, line_style, trace
@@ -118,6 +119,20 @@ class Finishing:
             return cel
         matte = matte_of(drawing, self.costume, cel, to_screen, line_px, window, self.style, unit, anchor)
         return treat(cel, matte, plan.cel, side, self.box, self.size[1] * self.oversample, self.seed + moment)
+
+
+    def film(self, frame: np.ndarray, t: int, laid: list[str]) -> np.ndarray:
+        """Filters in force at frame ``t``, then what the film stock itself does."""
+        stock = [v for v in self.plan.film if v in FILM]
+        if not stock and not set(laid) & set(FILTERS):
+            return frame
+        frame_print = Print(t, self.seed, self.scene.facing, CLOTH[self.scene.accessory_color])
+        for name, lay in FILTERS.items():
+            if name in laid:
+                frame = lay(frame, frame_print)
+        for name in stock:
+            frame = FILM[name](frame, frame_print)
+        return frame
 
 
 __all__ = ["Finishing", "paintbox_of", "spot_colour", "steps_of", "style_of"]

@@ -92,15 +92,18 @@ class NeonBox(Paintbox):
         return MAGENTA if h > 0.72 or h < 0.14 else ACID if h < 0.42 else CYAN
 
     def ground(self, c: Rgb, depth: float = 0.0) -> Rgb:
-        dark = scale(super().ground(c, depth), (0.15, 0.12, 0.24))
+        dark = scale(super().ground(c, depth), (0.22, 0.18, 0.30))
         return mix(dark, (26, 8, 52), 0.35 + 0.25 * depth)
+
+    def final(self, c: Rgb) -> Rgb:
+        return mix(super().final(c), (64, 16, 112), 0.55)
 
     def raw(self, c: Rgb) -> Rgb:
         return mix(self._neon(c), (255, 255, 255), 0.12)
 
     def figure(self, c: Rgb) -> Rgb:
         h, s, v = _hsv(super().figure(c))
-        return mix(_rgb(h, s * 1.2 + 0.1, v * 0.50), (34, 10, 70), 0.30)
+        return mix(_rgb(h, s * 1.7 + 0.1, v * 0.80), (34, 10, 70), 0.22)
 
     def shade(self, c: Rgb, step: int = 1) -> Rgb:
         return mix(scale(self.figure(c), (0.45, 0.40, 0.60)), (20, 6, 50), 0.3 * step)

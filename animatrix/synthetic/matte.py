@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 
 from animatrix.synthetic.costume import Costume
-from animatrix.synthetic.ink import LINE, OUTLINE, Cel, Drawing, LineStyle, trace
+from animatrix.synthetic.ink import FILL, LINE, OUTLINE, Cel, Drawing, LineStyle, trace
 
 MATERIALS = ("skin", "hair", "top", "bottom", "trim", "shoe", "extra")
 FEATURE = 15  # eyes, mouth and other paint that belongs to no material
 _TONES = ("lit", "shade", "deep", "gloss")
-_INK, _PAINT = 255, 128
+_INK, _LINE, _PAINT = 255, 200, 128
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,14 @@ class Matte:
     """Keys of one cel, each ``[h,w]``; ``unit`` is one head in cel pixels, ``anchor`` the point between the feet.
 
     ``form`` numbers outlined shapes, ``material`` indexes :data:`MATERIALS` (15: a feature), ``tone`` is 0 lit,
-    1 shade, 2 deep, 3 gloss; ``ink`` and ``paint`` are masks.
+    1 shade, 2 deep, 3 gloss; ``ink``, ``border`` (ink between forms) and ``paint`` are masks.
     """
 
     form: np.ndarray
     material: np.ndarray
     tone: np.ndarray
     ink: np.ndarray
+    border: np.ndarray
     paint: np.ndarray
     unit: float
     anchor: tuple[float, float]
@@ -50,7 +51,7 @@ class Matte:
 
     def depth(self) -> np.ndarray:
         """Distance in heads from the border of the form a pixel lies in, ``float32 [h,w]``."""
-        solid = self.paint.astype(np.uint8)
+        solid = ((self.paint | self.ink) & ~self.border).astype(np.uint8)
         solid[:, 1:][self.form[:, 1:] != self.form[:, :-1]] = 0
         solid[1:][self.form[1:] != self.form[:-1]] = 0
         return cv2.distanceTransform(solid, cv2.DIST_L2, 3) / np.float32(self.unit)
@@ -90,13 +91,15 @@ def matte_of(
     anchor: tuple[float, float],
 ) -> Matte:
     """Matte of the cel that :func:`trace` made of ``drawing`` with the same arguments."""
-    keys, keyed, form, previous = _keys(costume), Drawing(), 0, None
-    for kind, pts, colour, width, clip in drawing.ops:
-        if kind == OUTLINE and previous != OUTLINE:
-            form += 1
+    keys, keyed, form, previous, feature = _keys(costume), Drawing(), 0, None, False
+    for n, (kind, pts, colour, width, clip) in enumerate(drawing.ops):
+        if kind == OUTLINE and previous != OUTLINE:  # a mouth is outlined too, but it is no form of its own
+            paint = next((o[2] for o in drawing.ops[n:] if o[0] == FILL), None)
+            feature = paint not in keys
+            form += not feature
         previous = kind
         if kind in (OUTLINE, LINE):
-            key = (form & 255, 0, _INK)
+            key = (form & 255, 0, _LINE if feature or kind == LINE else _INK)
         else:
             material, tone = keys.get(colour, (FEATURE, 0))
             key = (form & 255, material * 16 + tone, _PAINT)
@@ -115,6 +118,7 @@ def matte_of(
         rgba[..., 0],
         rgba[..., 1] >> 4,
         rgba[..., 1] & 15,
+        shown & (rgba[..., 2] >= _LINE),
         shown & (rgba[..., 2] == _INK),
         shown & (rgba[..., 2] == _PAINT),
         unit,

@@ -71,12 +71,12 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
         for line in _corners(p, closed, 26):
             n = len(line)
             u = np.linspace(0, 1, n)
-            wander = rng.standard_normal((3, 2)) * width * (0.34 + 0.16 * k)
+            wander = rng.standard_normal((3, 2)) * width * (0.26 + 0.12 * k)
             bend = (
                 np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
             )
             q = line + bend
-            ends = (q[-1] - q[-2]) * (1.5 + rng.random()) if n > 2 else 0.0  # the hand runs over the corner
+            ends = (q[-1] - q[-2]) * (0.4 + 0.9 * rng.random()) if n > 2 else 0.0  # the hand runs over the corner
             q = np.concatenate([q, q[-1:] + ends])
             solid = rng.random(len(q) - 1) > 0.10 + 0.14 * k  # tooth of the paper
             run = np.flatnonzero(np.diff(np.concatenate([[0], solid.astype(int), [0]])))
@@ -95,7 +95,7 @@ def brush_ink(canvas, pts: np.ndarray, closed: bool, width: float, colour, rng) 
         u = np.linspace(0, 1, n)
         press = np.sin(np.pi * np.clip(u * 0.93 + 0.07, 0, 1)) ** 0.8 * (0.75 + 0.5 * rng.random())
         ragged = 1 + 0.26 * rng.standard_normal(n) * (0.35 + u)
-        _ribbon(canvas, line, np.maximum(width * 2.9 * press * ragged, 0.0), colour)
+        _ribbon(canvas, line, np.maximum(width * (2.3 if closed else 1.5) * press * ragged, 0.0), colour)
         if n > 12:  # the dry tail: bristles leave each other
             tail = line[int(n * 0.72) :]
             d = np.gradient(tail, axis=0)

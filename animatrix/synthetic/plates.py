@@ -127,9 +127,9 @@ def line_drawn(layers: list[Layer], m: Manner) -> None:
             line = np.maximum(line * (0.60 + 0.3 * grain), 0.55 * twice)
             grey = layer.rgba[..., :3].mean(2) / 255
             x, y = np.arange(line.shape[1])[None], np.arange(line.shape[0])[:, None]
-            scribble = np.mod(x + 1.6 * y + 0.01 * m.unit * grain, 0.021 * m.unit) < 0.007 * m.unit
+            scribble = np.mod(x + 1.6 * y + 0.003 * m.unit * grain, 0.021 * m.unit) < 0.007 * m.unit
             _mix(layer, PAPER, np.full(line.shape, 0.86, np.float32))
-            line = np.maximum(line, 0.34 * scribble * (grey < 0.58) * (layer.rgba[..., 3] > 0))
+            line = np.maximum(line, 0.30 * scribble * (grey < 0.52) * (layer.rgba[..., 3] > 0))
         _mix(layer, m.ink, np.clip(0.90 * line, 0, 1))
 
 

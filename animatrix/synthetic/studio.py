@@ -20,6 +20,7 @@ from animatrix.synthetic.company import company_of, lay_company
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.deform import Job
 from animatrix.synthetic.design import PEOPLE
+from animatrix.synthetic.devices import GROUNDS, Ground, motion_lines
 from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.failure import REDRAWN, Failure, figure_cel, reshoot
 from animatrix.synthetic.figure import draw_figure
@@ -27,6 +28,7 @@ from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, styl
 from animatrix.synthetic.framing import LENS_ENLARGES, PROPORTIONS, aimed_at_hand, angle_of, body_of, compose_set, figure_drawn, heads_of, tilt_of
 from animatrix.synthetic.ink import Cel, trace
 from animatrix.synthetic.palette import CLOTH
+from animatrix.synthetic.overlay import Overlay
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
@@ -149,6 +151,7 @@ class Shot:
         if scene.direction.has("character_proportion", *PROPORTIONS):
             self.costume = replace(self.costume, body=body_of(scene))
         self.finishing = Finishing(scene, self.box, self.costume, self.style, size, seed, self.oversample)
+        self.overlay = Overlay(self)
         self.take = take
         self.retouch = Retouch.of(scene, self.performance, self.costume.body, self.moments, take.flat)
         self.exposures = take.numbered(self.retouch.exposures(self.moments))
@@ -288,6 +291,7 @@ class Shot:
             levels = self.retouch.redraw(job, state, ratio)
             drawing = job.drawing
             self._maps[moment, state] = trace(grey(drawing, levels), to_screen, line_px, window)
+        self.overlay.note(moment, pose, drawing, to_screen, line_px, window)
         cel = self.finishing.trace(
             drawing, to_screen, line_px, window, lay.head_px * k, at, light * s.facing, moment
         )
@@ -402,6 +406,7 @@ class Shot:
                     departed = self.departed(t, figure_path[t])
                 shown = (cel_key, frame, alpha)
             _, frame, alpha = shown
+            frame, alpha = self.overlay.dissolve(frame, alpha, ground, t, int(air_moments[t]))
             mask[t] = alpha > 127
             if s.squash_stretch and not self.take.flat:
                 pose = self.performance.pose(self.moments[t] / s.fps)
@@ -417,7 +422,9 @@ class Shot:
         sheet = {"A": ids_of(s, self.exposures), "BG": [1] * s.frames}
         if layers[-1].name == "book":
             sheet["BOOK"] = [1] * s.frames
-        if s.natural or s.devices:
+        if s.plan.symbols:
+            sheet["MARK"] = drawing_ids(air_moments)
+        if s.natural or s.devices or s.plan.powers:
             sheet["FX"] = drawing_ids(air_moments)
         truth = Truth(complete(self.directive, s), camera, sheet, mask, deformation, self._events())
         return frames, truth
@@ -443,6 +450,9 @@ class Shot:
         if layers[-1].name == "book":
             lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
         air = self._air_moments()
+        if self.overlay.active:
+            ground = self._device_ground(self._ground(layers, paths, t), t)
+            frame, alpha = self.overlay.dissolve(frame, alpha, ground, t, int(air[t]))
         return self._finish(
             frame, alpha, t, int(air[t]), effects.finish_map(self.scene.finish, self.size, self.scene.facing)
         )
@@ -483,6 +493,12 @@ class Shot:
                 )
             if device == "color_field":
                 return effects.colour_field(self.size, self.box, CLOTH[s.accessory_color])
+            if device in GROUNDS:
+                first = next(a for v, a, b in s.devices if v == device and a <= t <= b)
+                age = (max(int(self._air_moments()[t]), first) - first) / s.fps + (0.7 if first == 0 else 0.0)
+                middle = (s.target * self.size[0], 0.44 * self.size[1])
+                accent = CLOTH[s.accessory_color]
+                return GROUNDS[device](Ground(back, age, middle, self.box, accent, self.seed & 0xFFFFFF))
         return back
 
     def _centre(self, alpha: np.ndarray) -> tuple[float, float]:
@@ -496,7 +512,12 @@ class Shot:
     def _finish(self, frame: np.ndarray, alpha: np.ndarray, t: int, air: int, multiplier) -> np.ndarray:
         s = self.scene
         out = frame
-        natural = self._active(s.natural, t)
+        if self.overlay.active:
+            out = self.overlay.lay(out, alpha, t, air)
+        if "motion_lines" in self._active(s.devices, t):
+            way = self._velocity(int(self.moments[t]))
+            out = motion_lines(out, alpha.astype(np.float32) / 255, way, self.box, self.seed + air)
+        natural = [v for v in self._active(s.natural, t) if v in effects.NATURAL]
         if natural:
             out = out.copy()
             petal = {"snowfield": (250, 250, 255), "school": (252, 176, 200), "shrine": (252, 176, 200)}.get(
@@ -516,15 +537,28 @@ class Shot:
         if "focus_lines" in self._active(s.devices, t):
             rng = np.random.default_rng([self.seed & 0xFFFFFF, 5, air % 3])
             out = effects.focus_lines(out, self._centre(alpha), self.box, rng)
+        if self.overlay.active:
+            out = self.overlay.light(out, alpha, t, air)
         for kind in self._active(s.impacts, t):
             rng = np.random.default_rng([self.seed & 0xFFFFFF, 6, t])
             out = effects.impact(kind, out, alpha.astype(np.float32) / 255, self._centre(alpha), rng)
-        grain = np.random.default_rng([self.seed & 0xFFFFFF, 7, t]) if "film_grain" in s.finish else None
-        return effects.finish(out, multiplier, grain)
+        laid = self._active(s.plan.finish, t)
+        if len(laid) < len(s.finish):
+            multiplier = effects.finish_map(tuple(laid), self.size, s.facing)
+        grain = np.random.default_rng([self.seed & 0xFFFFFF, 7, t]) if "film_grain" in laid else None
+        return self.finishing.film(effects.finish(out, multiplier, grain), t, laid)
+
+    def _velocity(self, moment: int) -> np.ndarray:
+        """Way of the figure over the ground in px per 24th of a second, just before ``moment``."""
+        s, lay = self.scene, self.layout
+        now, before = self.performance.pose(moment / s.fps), self.performance.pose(moment / s.fps - 1 / 24)
+        along = lay.travel if lay.travel else lay.head_px * s.facing
+        return np.array([along * (now.x - before.x), -lay.head_px * (now.lift - before.lift)])
 
     def _events(self) -> list[Event]:
         s = self.scene
         out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts] + self.retouch.events(self.moments)
+        out += [Event(kind, a, b, v) for kind, v, a, b in s.plan.events(s.natural)]
         if s.action in EVENTS:
             out.append(
                 Event(

@@ -121,7 +121,7 @@ def black_spotting(rgb: np.ndarray, b: Bench) -> np.ndarray:
     """Shadows of hair and cloth filled with solid black."""
     m = b.matte
     tone = m.facing(b.light, 0.08)
-    where = (_dark(b) | (tone < 0.36)) & m.cloth & (m.material != SKIN)
+    where = (_dark(b) | (tone < 0.28)) & m.cloth & (m.material != SKIN)
     return _blend(rgb, (16, 12, 20), where.astype(np.float32), b.alpha)
 
 
@@ -139,7 +139,7 @@ def _stripes(b: Bench, angle: float, period: float, width: float, key: int) -> n
 def hatching(rgb: np.ndarray, b: Bench) -> np.ndarray:
     """Parallel strokes in the shade, crossed where it is deepest."""
     tone = b.matte.facing(b.light, 0.08)
-    dark = _dark(b) | ((tone < 0.38) & b.matte.cloth)
+    dark = _dark(b) | ((tone < 0.38) & b.matte.cloth & (b.matte.material != SKIN))
     lines = _stripes(b, -0.95, 0.026, 0.0095, 0) * dark
     deep = dark & ((tone < 0.26) | (b.matte.tone == 2))
     lines = np.maximum(lines, _stripes(b, 0.55, 0.026, 0.0095, 1) * deep)
@@ -153,7 +153,7 @@ def screentone(rgb: np.ndarray, b: Bench) -> np.ndarray:
     u, v = (x + y) / p, (x - y) / p
     dots = np.hypot(np.mod(u, 1.0) - 0.5, np.mod(v, 1.0) - 0.5) < 0.36
     tone = b.matte.facing(b.light, 0.08)
-    dark = _dark(b) | ((tone < 0.40) & b.matte.cloth)
+    dark = _dark(b) | ((tone < 0.40) & b.matte.cloth & (b.matte.material != SKIN))
     return _blend(rgb, b.box.final((40, 32, 56)), 0.82 * (dots & dark), b.alpha)
 
 

@@ -17,14 +17,20 @@ import numpy as np
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.deform import Job
 from animatrix.synthetic.design import Design, cast_design
+from animatrix.synthetic.framing import angle_of
 from animatrix.synthetic.ink import Cel
 from animatrix.synthetic.paints import Paints
 from animatrix.synthetic.palette import mix
+from animatrix.synthetic.pose import solve
 from animatrix.synthetic.rig import drop, extent, move, ops_of, part_ranges, replant
 from animatrix.synthetic.smear import stack
 
 if TYPE_CHECKING:
     from animatrix.synthetic.studio import Shot
+
+
+WHOLE = 5.0
+PLACES_OF_FAILURE = ("head", "head", "torso", "arm_n", "leg_n")
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,27 @@ class Failure:
     last: int
     seed: int
     fps: float = 24.0
+    reach: float = WHOLE  # heads around its place that it reaches; WHOLE takes the whole figure
+
+    @property
+    def place(self) -> str:
+        """The part of the figure it has hold of."""
+        return PLACES_OF_FAILURE[int(self.rng(99).integers(len(PLACES_OF_FAILURE)))]
+
+    def near(self, points: np.ndarray, job: Job) -> np.ndarray:
+        """Weight ``[N,1]`` 0..1 of points ``[N,2]``: 1 within reach of its place."""
+        if self.reach >= WHOLE:
+            return np.ones((len(points), 1))
+        bones = job.drawing.bones.get(self.place, job.drawing.bones["torso"])
+        return np.exp(-((np.hypot(*(points - bones[len(bones) // 2]).T) / self.reach) ** 4))[:, None]
 
     def active(self, t: int) -> bool:
         """Whether it shows on frame ``t``."""
         return self.onset <= t <= self.last and self.strength > 0
 
     def grown(self, t: int) -> float:
-        """0 before the onset, growing to 1 over a third of a second, and staying."""
-        return float(np.clip((t - self.onset + 1) / (0.33 * self.fps), 0, 1))
+        """0 before the onset, growing to 1 over a fifth of a second, and staying."""
+        return float(np.clip((t - self.onset + 1) / (0.2 * self.fps), 0, 1))
 
     def age(self, t: int) -> float:
         """Seconds since the onset."""
@@ -73,7 +92,8 @@ def _melt(job: Job, f: Failure, t: int) -> None:
     def warp(p: np.ndarray) -> np.ndarray:
         rng = np.random.default_rng(11 + f.seed % 9973)
         sag = np.clip(np.sin(2 * np.pi * (0.9 * p[:, 0] + drip)) + 0.6, 0, 2) * (hi[1] - p[:, 1]) / 5
-        return p + run * (0.20 * _noise(p, rng, 0.38) + np.stack([np.zeros(len(p)), 0.42 * sag], 1))
+        return p + run * f.near(p, job) * (
+            0.20 * _noise(p, rng, 0.38) + np.stack([np.zeros(len(p)), 0.42 * sag], 1))
 
     drip = float(drips.random())
     move(job.drawing, warp, None, 0.09)
@@ -83,7 +103,7 @@ def _boil(job: Job, f: Failure, t: int) -> None:
     """Every frame a different outline: patches shimmer without any form in them."""
     amount = 0.13 * f.strength * f.grown(t)
     rng_key = f.rng(2, t).integers(1 << 30)
-    move(job.drawing, lambda p: p + amount * _noise(p, np.random.default_rng(rng_key), 0.75), None, 0.08)
+    move(job.drawing, lambda p: p + amount * f.near(p, job) * _noise(p, np.random.default_rng(rng_key), 0.75), None, 0.08)
 
 
 def _limb_loss(job: Job, f: Failure, t: int) -> None:
@@ -187,6 +207,8 @@ def _size_breathing(job: Job, f: Failure, t: int) -> None:
     """Parts swell and shrink continuously, each at its own beat."""
     d = job.drawing
     for n, part in enumerate(("head", "torso", "arm_n", "leg_n", "arm_f", "leg_f")):
+        if f.reach < WHOLE and part != f.place:
+            continue
         beat = np.sin(2 * np.pi * (1.3 + 0.4 * n) * f.age(t) + 1.9 * n)
         factor = 1 + 0.26 * f.strength * f.grown(t) * beat
         pivot = d.bones[part][0].copy()
@@ -333,6 +355,7 @@ RELAID: dict[str, Callable[[Shot, Failure, int, int], Cel | None]] = {
 RESHOT: dict[str, Callable[[np.ndarray, Failure, int, tuple[float, float]], np.ndarray]] = {
     "texture_swim": _texture_swim,
 }
+PATCHED = frozenset({*RELAID, "identity_drift"})  # kept to their place in pixels, not in curves
 FAILURES: tuple[str, ...] = (*REDRAWN, *RELAID, *RESHOT)
 # failures that change on every frame, whatever the cadence of the drawings
 ON_ONES = frozenset(
@@ -342,7 +365,32 @@ ON_ONES = frozenset(
 
 def figure_cel(shot: Shot, f: Failure, t: int, moment: int) -> Cel | None:
     """The figure's cel of frame ``t`` as the failure leaves it."""
-    return RELAID.get(f.kind, _lay_plain)(shot, f, t, moment)
+    out = RELAID.get(f.kind, _lay_plain)(shot, f, t, moment)
+    if f.reach >= WHOLE or f.kind not in PATCHED:
+        return out
+    return _patched(shot.cel(moment), out, _spot(shot, f, moment), f.reach * shot.layout.head_px * shot.oversample)
+
+
+def _spot(shot: Shot, f: Failure, moment: int) -> np.ndarray:
+    """Where the failure sits on the plane of the cels."""
+    pose = shot.performance.pose(moment / shot.scene.fps)
+    j, lay, k = solve(pose, shot.costume.body), shot.layout, shot.oversample
+    at = {"head": j.head, "torso": (j.pelvis + j.chest) / 2, "arm_n": j.arm_n[1], "leg_n": j.leg_n[1]}[f.place]
+    x = lay.anchor_x + lay.travel * (pose.x - shot.performance.pose(0.0).x)
+    factor = np.array([shot.scene.facing * lay.head_px, lay.head_px]) * k
+    return angle_of(shot.scene).seen(at[None])[0] * factor + np.array([x, lay.ground_y]) * k + (k - 1) / 2
+
+
+def _patched(clean: Cel | None, broken: Cel | None, centre: np.ndarray, radius: float) -> Cel | None:
+    """``broken`` within ``radius`` of ``centre``, ``clean`` elsewhere."""
+    if clean is None or broken is None:
+        return clean
+    whole = stack([(clean, 1.0, (0, 0)), (broken, 0.0, (0, 0))])
+    other = stack([(clean, 0.0, (0, 0)), (broken, 1.0, (0, 0))])
+    h, w = whole.rgba.shape[:2]
+    x, y = np.arange(w)[None] + whole.origin[0] - centre[0], np.arange(h)[:, None] + whole.origin[1] - centre[1]
+    k = np.clip((1.1 - np.hypot(x, y) / radius) / 0.25, 0, 1)[..., None]
+    return Cel(np.rint(whole.rgba * (1 - k) + other.rgba * k).astype(np.uint8), whole.origin)
 
 
 def reshoot(frame: np.ndarray, f: Failure, t: int, centre: tuple[float, float]) -> np.ndarray:

@@ -16,13 +16,17 @@ from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic.corpus import SPLITS, draw_tags, told
 from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
-from animatrix.synthetic.failure import FAILURES, Failure
+from animatrix.synthetic.failure import FAILURES, WHOLE, Failure
 from animatrix.synthetic.scene import complete, stream
 from animatrix.synthetic.studio import Shot, Take
 from animatrix.synthetic.truth import Event, Truth
 
 LOOK = 96  # width at which strengths are matched: amplitudes do not depend on the size of the picture
-STRENGTHS = (0.30, 2.6)  # what can still be seen, and what still is the same shot
+STRENGTHS = (0.65, 2.4)  # what can still be seen, and what still is the same shot
+BODY, SMALLEST = 2.4, 0.8  # heads a failure reaches when it takes the whole figure, and at least
+FEWEST = 0.3  # seconds a failure must show to be seen
+LEAST = 0.2  # change of a clip (levels a pixel and frame) below which nothing would be seen
+LASTING = frozenset({"melt", "identity_drift", "limb_loss", "limb_duplication"})  # never heal
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Triplet:
     failure: str
     severity: float
     strength: float
+    reach: float
 
     def __iter__(self):
         """(intended, flat, collapsed) as (Clip, Truth) pairs."""
@@ -62,17 +67,20 @@ def _check(kind: str, severity: float) -> None:
         )
 
 
-def plan(shot: Shot, kind: str, strength: float) -> Failure:
-    """The failure of a shot at a strength: it begins where the deformation does, and ends with it or never."""
+def plan(shot: Shot, kind: str, strength: float, frames: int | None = None) -> Failure:
+    """The failure of a shot: it begins where the deformation does and heals, or begins late and never does.
+
+    ``frames`` is how long it shows; a second where nothing is said.
+    """
     s = shot.scene
-    rng = stream(shot.seed, 40)
-    begin, stay = float(rng.uniform(0.25, 0.5)), float(rng.random())
+    begin, stay = stream(shot.seed, 40 + FAILURES.index(kind)).random(2)
     devices = shot.retouch.devices
-    onset = min((d.first for d in devices), default=round(begin * (s.frames - 1)))
+    onset = min((d.first for d in devices), default=round((0.25 + 0.25 * begin) * (s.frames - 1)))
     onset = min(max(1, onset), max(1, s.frames - 3))
-    heals = kind not in ("melt", "identity_drift", "limb_loss", "limb_duplication") and stay < 0.5
-    last = min(s.frames - 1, onset + round(0.7 * s.fps)) if heals else s.frames - 1
-    return Failure(kind, strength, onset, last, int(stream(shot.seed, 41).integers(1 << 30)), s.fps)
+    frames = max(1, min(frames or round(s.fps), s.frames - onset))
+    heals = kind not in LASTING and stay < 0.6
+    last = onset + frames - 1 if heals else s.frames - 1
+    return Failure(kind, strength, last - frames + 1, last, int(stream(shot.seed, 60).integers(1 << 30)), s.fps)
 
 
 def _change(a: np.ndarray, b: np.ndarray) -> float:
@@ -81,28 +89,43 @@ def _change(a: np.ndarray, b: np.ndarray) -> float:
 
 def matched(
     directive: Directive, seed: int, kind: str, severity: float, size: tuple[int, int], cast: str
-) -> float:
-    """Strength at which the failure changes the flat shot ``2 * severity`` times as much as the deformation does.
+) -> Failure:
+    """The failure that changes the flat shot ``2 * severity`` times as much as its deformation does.
 
-    Without a deformation in the directive it is ``2 * severity`` itself.
+    Where plain to see is still too much, it shows for fewer frames instead. A directive without a deformation
+    gets strength ``2 * severity`` for a second.
     """
     small = (LOOK, max(16, round(LOOK * size[1] / size[0])))
     shot = Shot(directive, seed, small, cast)
-    if not shot.retouch.devices and not shot.scene.squash_stretch:
-        return 2 * severity
+    if severity == 0 or (not shot.retouch.devices and not shot.scene.squash_stretch):
+        return plan(shot, kind, 2 * severity)
     flat = Shot(directive, seed, small, cast, Take(flat=True)).film()[0].frames
-    want = 2 * severity * _change(shot.film()[0].frames, flat)
-    if want <= 0:
-        return 0.0
-    low, high = STRENGTHS
-    strength, best = 1.0, (np.inf, 1.0)
-    for _ in range(4):
-        col = Shot(directive, seed, small, cast, Take(True, plan(shot, kind, strength))).film()[0].frames
-        got = _change(col, flat)
-        best = min(best, (abs(float(np.log((got + 1e-6) / want))), strength))
+    want = 2 * severity * max(_change(shot.film()[0].frames, flat), LEAST)
+    fewest, frames = max(2, round(FEWEST * shot.scene.fps)), round(0.8 * shot.scene.fps)
+    strength, reach, best = 1.0, WHOLE, (np.inf, plan(shot, kind, 1.0, frames))
+    for _ in range(5):
+        tried = replace(plan(shot, kind, strength, frames), reach=reach)
+        got = _change(Shot(directive, seed, small, cast, Take(True, tried)).film()[0].frames, flat)
+        best = min(best, (abs(float(np.log((got + 1e-6) / want))), tried), key=lambda b: b[0])
         if best[0] < 0.12:
             break
-        strength = float(np.clip(strength * np.clip(want / max(got, 1e-6), 0.3, 3.0) ** 0.9, low, high))
+        # too much: weaker, then in a smaller place, then for fewer frames; too little: the other way round
+        left = float(np.clip(want / max(got, 1e-6), 0.05, 6.0))
+        if left > 1 and (reach < WHOLE or frames < round(0.8 * shot.scene.fps)):
+            wider = min(WHOLE, (min(reach, BODY) * left**0.5) if reach < WHOLE else WHOLE)
+            left /= (min(wider, BODY) / min(reach, BODY)) ** 2
+            reach = WHOLE if wider >= BODY else wider
+            longer = int(np.clip(round(frames * left), fewest, round(shot.scene.fps)))
+            left, frames = left * frames / longer, longer
+        asked = strength * left**0.9
+        strength = float(np.clip(asked, *STRENGTHS))
+        left = min(1.0, asked / strength)
+        if left < 0.95:
+            narrow = max(SMALLEST, min(reach, BODY) * left**0.5)
+            left *= (min(reach, BODY) / narrow) ** 2
+            reach = narrow
+            if left < 0.9:
+                frames = int(np.clip(round(frames * left), fewest, frames))
     return best[1]
 
 
@@ -141,8 +164,7 @@ def render_triplet(
     """
     _check(failure, severity)
     intended = Shot(directive, seed, size, cast)
-    strength = matched(directive, seed, failure, severity, size, cast)
-    plan_ = plan(intended, failure, strength)
+    plan_ = matched(directive, seed, failure, severity, size, cast)
     flat = Shot(directive, seed, size, cast, Take(flat=True))
     wrong = Shot(directive, seed, size, cast, Take(True, plan_))
     a, b, c = intended.film(), flat.film(), wrong.film()
@@ -158,7 +180,7 @@ def render_triplet(
         )
     c[1].directive = plain
     takes = [Take3(clip, truth) for clip, truth in (a, b, c)]
-    return Triplet(a[1].directive, *takes, failure, severity, strength)
+    return Triplet(a[1].directive, *takes, failure, severity, plan_.strength, plan_.reach)
 
 
 def _without_deformation(d: Directive) -> Directive:

@@ -167,7 +167,7 @@ def _foreground(shot: Shot) -> Extra:
     dark = mix(box.ground((44, 66, 52)), (12, 14, 30), 0.62)
     darker = mix(dark, (6, 8, 20), 0.5)
     aspect = w / h
-    leafy = rng.random() < 0.6
+    leafy = rng.random() < 0.75
     jobs: list[tuple[np.ndarray, tuple[int, int, int]]] = []
     if leafy:
         for _ in range(58):

@@ -69,7 +69,7 @@ TALL = {"four_five_heads": False, "six_heads": True, "seven_heads": True, "eight
 PLACED = {
     "two_shot": -0.17,
     "deep_staging": -0.20,
-    "over_shoulder": 0.14,
+    "over_shoulder": 0.19,
     "negative_space": -0.30,
     "symmetrical": 1e-9,
     "extreme_close_up": -0.20,
@@ -126,7 +126,7 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
     ("acting_register", "comedic"): {"action": "gesture", "drawing_cadence": "twos"},
     ("acting_register", "theatrical"): {"action": "gesture"},
     ("acting_register", "heroic_posed"): {"action": "idle", "shot_scale": "full"},
-    ("acting_register", "everyday_subtle"): {"action": "gesture"},
+    ("acting_register", "everyday_subtle"): {"action": "handle_prop", "shot_scale": "medium"},
     ("framing", "two_shot"): {"action": "idle", "shot_scale": "full", "camera_move": "fix"},
     ("framing", "deep_staging"): {"action": "idle", "shot_scale": "medium_long", "camera_move": "fix"},
     ("framing", "over_shoulder"): {"action": "speak", "shot_scale": "medium", "camera_move": "fix"},
@@ -213,6 +213,8 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("shot_scale", "extreme_close_up", "action", ("idle", "speak")),
     ("shot_scale", "insert", "action", ("handle_prop",)),
+    *(("acting_register", v, "action", ("idle", "gesture", "speak")) for v in ("comedic", "theatrical", "heroic_posed")),
+    ("acting_register", "everyday_subtle", "action", ("idle", "gesture", "speak", "turn", "handle_prop")),
     *(("motion_energy", v, "drawing_cadence", CHANGING) for v in DIRECTED["motion_energy"]),
     *(
         ("motion_energy", v, "limited_technique", ("lip_flap", "eye_blink", "none"))

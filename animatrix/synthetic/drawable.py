@@ -31,8 +31,8 @@ SHOT_SCALES: dict[str, tuple[float, float, float]] = {
     "medium": (1.55, 0.125, 1.5),
     "medium_close": (2.05, 0.13, 1.75),
     "close_up": (3.05, 0.13, 2.1),
-    "extreme_close_up": (11.2, -1.18, 3.0),
-    "insert": (11.0, 0.0, 3.0),
+    "extreme_close_up": (11.2, -1.27, 3.0),
+    "insert": (8.5, 0.0, 3.0),
 }
 STEPS = ("no_shadow", "one_step", "two_step", "multi_step", "continuous_tone")
 HOUR_OF_LIGHT = {"golden_hour": "sunset", "night_blue": "night"}

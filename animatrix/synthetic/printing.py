@@ -305,6 +305,89 @@ def _flash_cut(take: Take) -> None:
     take.note("flash_cut", a, b)
 
 
+# --- focus and panels
+
+
+def _rack_focus(take: Take) -> None:
+    """The set is sharp and the figure soft, then the other way round; the pull takes the middle of the span."""
+    a, b = take.shot.scene.direction.span("focus", "rack_focus") or (0, take.length - 1)
+    b = min(b, take.length - 1)
+    most = 0.020 * take.shot.size[1]
+    for t in range(take.length):
+        u = float(np.clip((t - a) / max(1, b - a), 0, 1))
+        pull = float(np.clip((u - 0.33) / 0.34, 0, 1))
+        soft_figure, soft_set = most * (1 - pull), most * pull
+        alpha = cv2.GaussianBlur(take.truth.mask[t].astype(np.float32), (0, 0), 0.6)[..., None]
+        picture = take.frames[t].astype(np.float32)
+        ground = _spread(picture, 1 - alpha, max(soft_set, 0.004 * take.shot.size[1]))
+        ground = ground if soft_set > 0.3 else picture * (1 - alpha) + ground * alpha
+        if soft_figure > 0.3:
+            figure = _spread(picture, alpha, soft_figure)
+            alpha = cv2.GaussianBlur(alpha, (0, 0), soft_figure)[..., None]
+        else:
+            figure = picture
+        take.frames[t] = np.rint(np.clip(ground * (1 - alpha) + figure * alpha, 0, 255)).astype(np.uint8)
+    take.note("rack_focus", a + round((b - a) * 0.33), a + round((b - a) * 0.67))
+
+
+def _spread(picture: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur that looks only at where ``weight`` ``[H,W,1]`` is, and fills the rest from there."""
+    top = cv2.GaussianBlur(picture * weight, (0, 0), sigma)
+    low = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
+    far = cv2.GaussianBlur(picture * weight, (0, 0), 5 * sigma + 2)
+    far_low = cv2.GaussianBlur(weight, (0, 0), 5 * sigma + 2)[..., None]
+    return np.where(low > 0.02, top / np.maximum(low, 1e-4), far / np.maximum(far_low, 1e-4))
+
+
+def _split_screen(take: Take) -> None:
+    """Two pictures side by side, parted by a straight white rule over the full height."""
+    w, h = take.shot.size
+    half = w // 2
+    left = take.second(0, (half, h))
+    right = take.second(3, (w - half, h))
+    rule = max(1, round(0.008 * w))
+    for panel, x in ((left, 0), (right, half)):
+        width = panel.frames.shape[2]
+        take.frames[:, :, x : x + width] = panel.frames
+        take.truth.mask[:, :, x : x + width] = panel.truth.mask
+        take.truth.deformation[:, :, x : x + width] = panel.truth.deformation
+    take.frames[:, :, half - rule : half + rule] = 255
+    take.truth.mask[:, :, half - rule : half + rule] = False
+    take.note("split_screen", 0, take.length - 1)
+
+
+def _cut_in_panel(take: Take) -> None:
+    """A slanted strip with the face slides in over the running shot and stays."""
+    w, h = take.shot.size
+    a, b = take.shot.scene.direction.span("framing", "cut_in_panel") or (round(0.30 * take.length), take.length - 1)
+    b = min(b, take.length - 1)
+    tall = round(0.40 * h)
+    panel = take.second(0, (w, max(16, tall)), {"shot_scale": "close_up", "action": "idle", "camera_move": "fix"})
+    top = round(0.50 * h)
+    y, x = np.mgrid[0:h, 0:w]
+    lean = 0.16 * (x - w / 2)
+    upper, lower = top + 0.06 * h - lean * 0.5, top + tall - 0.06 * h - lean * 0.5
+    rim = max(1.0, 0.012 * h)
+    for t in range(a, b + 1):
+        slide = round(w * (1 - min(1.0, (t - a + 1) / take.seconds(4))) ** 2)
+        inside = (y > upper) & (y < lower) & (x >= slide)
+        edge = ((np.abs(y - upper) < rim) | (np.abs(y - lower) < rim)) & (x >= slide)
+        shown = np.roll(_padded(panel.frames[t], top, h), slide, 1)
+        take.frames[t][inside] = shown[inside]
+        take.truth.mask[t][inside] = np.roll(_padded(panel.truth.mask[t], top, h), slide, 1)[inside]
+        take.truth.deformation[t][inside] = 0
+        take.frames[t][edge] = 255
+    take.note("cut_in_panel", a, b)
+
+
+def _padded(strip: np.ndarray, top: int, height: int) -> np.ndarray:
+    """A strip placed at row ``top`` of a picture ``height`` rows high."""
+    out = np.zeros((height, *strip.shape[1:]), strip.dtype)
+    rows = min(len(strip), height - top)
+    out[top : top + rows] = strip[:rows]
+    return out
+
+
 # --- masks and fades
 
 
@@ -358,7 +441,10 @@ def _white_fade(take: Take) -> None:
 PASSES: tuple[tuple[str, str, Callable[[Take], None]], ...] = (
     ("lens_perspective", "fisheye", _fisheye),
     ("lens_perspective", "wide", _wide),
+    ("focus", "rack_focus", _rack_focus),
     ("focus", "full_defocus", _full_defocus),
+    ("framing", "split_screen", _split_screen),
+    ("framing", "cut_in_panel", _cut_in_panel),
     ("horizon", "inverted", _inverted),
     ("transition", "punch_cut", _punch_cut),
     ("transition", "dissolve", _dissolve),

@@ -191,28 +191,72 @@ def _heroic(scene: Scene) -> Change:
     return change
 
 
-def _comedic(scene: Scene) -> Change:
-    big = _amplified(1.75)
+# poses struck one after the other
+_TAKES = (
+    Pose(arm_n=-2.35, elbow_n=-0.2, arm_f=2.35, elbow_f=0.2, eye=1.2, mouth=1.0, brow=1.5, shrug=1.6, stretch=1.05),
+    Pose(lean=0.62, head=0.25, arm_n=0.25, arm_f=0.45, eye=0.5, mouth=0.2, smile=0.0, brow=-0.8, stretch=0.93,
+         hip_n=0.4, knee_n=0.8, hip_f=0.4, knee_f=0.8),
+    Pose(lean=-0.18, head=-0.12, arm_n=-1.9, elbow_n=-1.5, arm_f=0.9, elbow_f=1.6, eye=1.0, mouth=0.8, smile=1.0),
+)  # fmt: skip
+_STAGE = (
+    Pose(lean=-0.10, head=-0.16, arm_n=-1.55, elbow_n=-0.25, arm_f=1.55, elbow_f=0.25, mouth=0.8, smile=1.0, front=0.95),
+    Pose(lean=0.14, head=0.05, arm_n=-2.45, elbow_n=-0.15, arm_f=0.85, elbow_f=0.35, mouth=0.6, brow=0.8, front=0.9),
+    Pose(lean=0.52, head=0.15, arm_n=1.25, elbow_n=1.2, arm_f=-0.9, elbow_f=-0.1, eye=0.2, smile=0.9, front=0.8),
+)  # fmt: skip
 
-    def change(t: float, p: Pose) -> Pose:
-        beat = (t + 0.05) % 0.42
-        return big(t, p).but(stretch=p.stretch * (1 + 0.16 * np.exp(-beat * 13) * np.cos(beat * 30)))
 
-    return change
+def _struck(poses: tuple[Pose, ...], period: float, snap: float, bounce: float) -> Callable[[Scene], Change]:
+    """Poses struck in turn, one each ``period`` seconds, reached in ``snap`` seconds with a ``bounce``."""
+
+    def make(scene: Scene) -> Change:
+        start = int(scene.beat.phase * len(poses))
+
+        def change(t: float, p: Pose) -> Pose:
+            k, r = divmod(max(0.0, t), period)
+            a, b = (poses[(start + int(k) + n) % len(poses)] for n in (0, 1))
+            late = r - (period - snap)
+            q = between(a, b, smooth(late / snap)) if late > 0 else a
+            spring = 1 + bounce * np.exp(-r * 12) * np.cos(r * 30) * (t >= period)
+            return q.but(x=p.x, yaw=p.yaw, stretch=q.stretch * spring)
+
+        return change
+
+    return make
 
 
 REGISTERS: dict[str, Callable[[Scene], Change]] = {
     "everyday_subtle": lambda scene: _amplified(0.45),
-    "comedic": _comedic,
-    "theatrical": lambda scene: _amplified(1.5),
+    "comedic": _struck(_TAKES, 0.44, 0.10, 0.16),
+    "theatrical": _struck(_STAGE, 0.62, 0.30, 0.03),
     "heroic_posed": _heroic,
 }
-# seconds a pose is held after it is struck, in the registers that stop between poses
-STRUCK = {"comedic": (0.42, 0.12), "theatrical": (0.62, 0.24)}
+
+
+def _calm(scene: Scene) -> Change:
+    """Seen this close, breath is enough."""
+
+    def change(t: float, p: Pose) -> Pose:
+        return p.but(
+            x=0.0, lean=0.12 * p.lean, head=0.15 * p.head, nod=0.15 * p.nod, stretch=1 + 0.1 * (p.stretch - 1), yaw=0.4
+        )
+
+    return change
+
+
+def _steady_hand(scene: Scene) -> Change:
+    def change(t: float, p: Pose) -> Pose:
+        turn = 0.05 * float(np.sin(TAU * (0.7 * t + scene.beat.phase)))
+        return p.but(arm_n=0.42 + 0.3 * turn, elbow_n=1.55 + turn, held=1.0, lean=0.0, shrug=0.0, stretch=1.0, front=0.55)
+
+    return change
+
+
+# shot_scale -> how acting is held back there
+CLOSE: dict[str, Callable[[Scene], Change]] = {"extreme_close_up": _calm, "insert": _steady_hand}
 
 HOLDS_POSE = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")
 ONE_DRAWING = ("moving_hold", "cel_slide", "tremble")
-ENERGY: dict[str, float] = {"subtle": 0.0026, "moderate": 0.011, "dynamic": 0.036, "explosive": 0.085}
+ENERGY: dict[str, float] = {"subtle": 0.0026, "moderate": 0.011, "dynamic": 0.048, "explosive": 0.085}
 
 
 def clock_of(scene: Scene) -> np.ndarray:
@@ -237,11 +281,6 @@ def clock_of(scene: Scene) -> np.ndarray:
         rate[a:b] = 0.0
     story = np.concatenate([[0.0], np.cumsum(rate[:-1])]) / fps
     story += pinned / fps - story[pinned]
-    for register in d.values("acting_register"):
-        if register in STRUCK:
-            period, snap = STRUCK[register]
-            k, r = np.divmod(story, period)
-            story = (k + np.clip(r / snap, 0, 1)) * period
     loop = loop_of(scene)
     if loop and loop.period:
         story = frame * loop.period / loop.frames
@@ -472,8 +511,9 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
         "acting_register",
     )
     asked = {name for name in acting if name in d.tags}
-    if not asked:
+    if not asked and scene.shot_scale not in CLOSE:
         return performance
+    held_back = (CLOSE[scene.shot_scale](scene),) if scene.shot_scale in CLOSE else ()
     principles = frozenset(d.values("motion_principle"))
     move = None
     if scene.action in EXTREMES and ("spacing" in d.tags or "motion_principle" in d.tags):
@@ -498,7 +538,7 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
         clock=clock_of(scene),
         fps=scene.fps,
         move=move,
-        changes=tuple(REGISTERS[r](scene) for r in d.values("acting_register") if r in REGISTERS),
+        changes=(*(REGISTERS[r](scene) for r in d.values("acting_register") if r in REGISTERS), *held_back),
         loose=loose,
         springs=0.55 if "follow_through" in principles else 0.0,
         still=held_locks,

@@ -85,10 +85,10 @@ def explosion(f: Fx) -> None:
     blobs = []
     for n in range(13):
         g = f.rng(3, n)
-        a = TAU * n / 13 + 0.5 * g.random()
-        reach = (0.24 + 0.12 * g.random()) * h * burst
+        a = 2.4 * n + 0.5 * g.random()
+        reach = (0.06 + 0.30 * ((n * 0.618) % 1.0) ** 0.6) * h * burst
         roll = 0.05 * h * np.sin(TAU * (0.4 * t + g.random()))
-        size = (0.10 + 0.08 * g.random()) * h * (0.5 + 0.5 * burst) * (1 - 0.85 * gone) * (1 + 0.25 * cool)
+        size = (0.11 + 0.08 * g.random()) * h * (0.5 + 0.5 * burst) * (1 - 0.85 * gone) * (1 + 0.25 * cool)
         blobs.append((c[0] + reach * np.cos(a) + roll, c[1] + 0.8 * reach * np.sin(a) - 0.24 * h * cool, size))
     blobs.sort(key=lambda b: b[1])
     smoke = [f.dim(v) for v in SMOKE]
@@ -266,22 +266,21 @@ def debris(f: Fx) -> None:
         chunk = p[k] + np.stack([np.cos(a) * q, np.sin(a) * q * 0.85], 1) * r
         f.fill(f.front if k % 3 else f.back, chunk, f.dim(stone[0]))
         f.fill(f.front if k % 3 else f.back, np.concatenate([chunk[: m // 2 + 1], [p[k]]]), f.dim(stone[1 + k % 2]))
-    puff = [(base[0] + (k - 2.5) * 0.09 * f.px, base[1] - 0.02 * f.px, (0.03 + 0.09 * ease_out(t / 0.5)) * f.px * max(0.0, 1 - t))
+    puff = [(base[0] + (k - 2.5) * 0.09 * f.px, base[1] - (0.02 + 0.03 * (k % 2)) * f.px, (0.03 + 0.09 * ease_out(t / 0.5)) * f.px * max(0.0, 1 - t))
             for k in range(6)]  # fmt: skip
     f.puffs(f.front, [b for b in puff if b[2] > 1], [f.dim(c) for c in DUST], 71)
 
 
 def mist_steam(f: Fx) -> None:
     w, h = f.size
-    small = 12
     g = f.rng(14)
-    cloud = g.random((small, small * 4)).astype(np.float32)
+    cloud = g.random((5, 22)).astype(np.float32)
     wide = cv2.resize(cloud, (w * 3, int(h * 1.0)), interpolation=cv2.INTER_CUBIC)
     low = np.clip((np.arange(h)[:, None] / h - 0.18) / 0.5, 0, 1)
     colour = np.asarray(mix(f.box.final((244, 246, 250)), f.box.sky()[2], 0.25), np.float32)
-    for sheet, speed, share in ((f.back, 0.10, 0.85), (f.front, 0.17, 0.62)):
+    for sheet, speed, share in ((f.back, 0.10, 0.90), (f.front, 0.17, 0.66)):
         x = int((f.age * speed * w + share * w) % (2 * w))
-        k = np.clip((wide[:h, x : x + w] - 0.28) / 0.5, 0, 1) * low * share * f.env
+        k = np.clip((wide[:h, x : x + w] - 0.10) / 0.75, 0, 1) * low * share * f.env
         sheet[..., :3] = np.rint(sheet[..., :3] * (1 - k[..., None]) + colour * k[..., None])
         sheet[..., 3] = np.rint(sheet[..., 3] * (1 - k) + 255 * k)
 

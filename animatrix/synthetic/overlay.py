@@ -15,7 +15,7 @@ from animatrix.synthetic.nature import NATURE
 from animatrix.synthetic.pose import Pose, solve
 from animatrix.synthetic.powers import POWERS, loss
 from animatrix.synthetic.stand import lay_cel
-from animatrix.synthetic.symbols import SYMBOLS, Sign
+from animatrix.synthetic.symbols import FACES, SYMBOLS, Sign
 
 if TYPE_CHECKING:
     from animatrix.synthetic.studio import Shot
@@ -74,6 +74,13 @@ class Overlay:
         }
         self._placed[moment] = Placed(pose, head, np.array([[c, s], [-s, c]]), joints, to_screen, line_px, window)
 
+    def acted(self, pose: Pose, moment: int) -> Pose:
+        """The pose with the face that goes with the signs of this moment."""
+        for name, first, last in self.plan.symbols:
+            if first <= moment <= last and name in FACES:
+                pose = pose.but(**FACES[name])
+        return pose
+
     def _matrix(self, t: int) -> np.ndarray:
         if self._track is None:
             self._track = self.shot._figure_path(self.shot.path.matrices())
@@ -111,14 +118,15 @@ class Overlay:
     def _fx(self, name: str, t: int, air: int, first: int, last: int, points, alpha, sheets) -> Fx:
         s = self.scene
         drawn = max(air, first)
-        age = (drawn - first) / s.fps + (2.0 if first == 0 and name in RUNNING else 0.0)
+        before = 2.0 if first == 0 and name in RUNNING else 0.0
+        age = (drawn - first) / s.fps + before
         if name in ROOTED:
             points = self._rooted(points, t, first)
         design = next((v for v, a, b in self.plan.designs if a <= t <= b), DEFAULT_DESIGN)
         back, front, glow = sheets
         key = self.seed * 31 + sum(name.encode())
         head = self.shot.layout.head_px * float(np.hypot(*self._matrix(t)[:, 0]))
-        life = (last - first + 1) / s.fps
+        life = (last - first + 1) / s.fps + before + (2.0 if last >= s.frames - 1 and name in RUNNING else 0.0)
         return Fx(
             self.shot.size, age, life, self._env(drawn, first, last), drawn, key, s.facing, head, points, alpha,
             self.shot.box, DESIGNS[design], back, front, glow,

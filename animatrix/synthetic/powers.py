@@ -34,7 +34,7 @@ def energy_sphere(f: Fx) -> None:
     rim, body, core = _energy(f)
     x, y = _hold(f)
     beat = 1 + 0.07 * (1 if f.drawing % 2 else -1)
-    r = (0.055 + 0.115 * f.env) * f.px * beat
+    r = (0.045 + 0.075 * f.env) * f.px * beat
     f.shine(x, y, 2.5 * r, body, 0.85)
     a = np.linspace(0, TAU, 12, endpoint=False)
     ring = np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1)
@@ -81,14 +81,14 @@ def aura(f: Fx) -> None:
     solid = (f.alpha > 0.5).astype(np.uint8)
     if not solid.any():
         return
-    swell = max(1.0, (0.022 + 0.035 * f.env) * h)
+    swell = max(0.9, (0.012 + 0.018 * f.env) * h)
     out = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 3)
     # tongues: the distance is read from below, and waves climb
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     climb = f.age * 1.5
     wave = np.sin(TAU * (x / (0.115 * h) + 0.35 * np.sin(TAU * (y / (0.45 * h) + climb)))) * 0.5 + 0.5
     wave *= 0.5 + 0.5 * np.sin(TAU * (y / (0.34 * h) + climb * 1.3 + x / (0.5 * h)))
-    up = cv2.warpAffine(out, np.float32([[1, 0, 0], [0, 1, -1.7 * swell]]), (w, h), borderValue=1e3)
+    up = cv2.warpAffine(out, np.float32([[1, 0, 0], [0, 1, -2.6 * swell]]), (w, h), borderValue=1e3)
     reach = np.minimum(out, np.minimum(up, 1e3) * 0.8) / swell
     level = (0.75 + 1.35 * wave) * f.env
     if f.design.straight:
@@ -98,7 +98,7 @@ def aura(f: Fx) -> None:
         f.back[..., :3] = np.rint(f.back[..., :3] * (1 - k) + np.asarray(paint, np.float32) * k)
         f.back[..., 3:] = np.rint(f.back[..., 3:] * (1 - k) + 255 * k)
     soft = np.clip(1 - out / (3.6 * swell), 0, 1)[..., None] ** 2 * f.env
-    f.glow += soft * np.asarray(rim, np.float32) * 0.55
+    f.glow += soft * (1 - 0.8 * f.alpha[..., None]) * np.asarray(rim, np.float32) * 0.40
 
 
 def magic_circle(f: Fx) -> None:
@@ -142,14 +142,14 @@ def slash_arc(f: Fx) -> None:
         return
     rim, body, core = _energy(f)
     w, h = f.size
-    c = np.clip(f.points["chest"], (0.2 * w, 0.25 * h), (0.8 * w, 0.75 * h))
+    c = np.clip(f.points["chest"] + (0.08 * h * f.facing, 0.10 * h), (0.2 * w, 0.36 * h), (0.8 * w, 0.62 * h))
     sweep = min(1.0, t / 0.10 + 0.35)
     fade = 1 - max(0.0, t - 0.12) / 0.43
     start = (-2.5 if n % 2 == 0 else -0.65) if f.facing > 0 else (-0.65 if n % 2 == 0 else -2.5)
     turn = (1 if (f.facing > 0) == (n % 2 == 0) else -1) * 2.75 * sweep
     u = np.linspace(0, 1, 34)
     a = start + turn * u
-    r = 0.58 * h
+    r = 0.46 * h
     for k, paint in enumerate((rim, body, core)):
         wide = (0.15, 0.10, 0.050)[k] * h * fade * np.sin(np.pi * np.clip(u, 0.0, 1.0)) ** 0.8
         outer = np.stack([c[0] + r * np.cos(a) * 1.05, c[1] + r * 0.78 * np.sin(a)], 1)
@@ -241,10 +241,10 @@ def missile_trails(f: Fx) -> None:
             x = w / 2 + s * ((v - 0.5) * 1.5 * w - 0.20 * h * loop * np.sin(TAU * (2 * v + ph)))
             return np.stack([x, lane + curl * np.sin(TAU * (1.1 * v + ph)) + 0.12 * h * loop * np.cos(TAU * 2 * v)], -1)
 
-        v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 22)
+        v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 32)
         p = path(v)
         age = np.clip((u - v) / 0.85, 0, 1)
-        puffs = [(x, y, (0.012 + 0.038 * np.sqrt(a)) * h * (1 - a**3)) for (x, y), a in zip(p, age, strict=True)]
+        puffs = [(x, y, (0.017 + 0.042 * np.sqrt(a)) * h * (1 - a**3)) for (x, y), a in zip(p, age, strict=True)]
         f.puffs(sheet, [b for b in puffs if b[2] > 0.8], smoke, 100 + 16 * k)
         if u < 1.25:
             tip, d = p[-1], p[-1] - p[-2]

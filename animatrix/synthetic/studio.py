@@ -263,6 +263,7 @@ class Shot:
         pose = self.performance.pose(t)
         if s.squash_stretch and not self.take.flat:
             pose = pose.but(stretch=1 + (pose.stretch - 1) * 3.2)
+        pose = self.overlay.acted(pose, moment)
         light = (1.0 if stream(self.seed, 5).random() < 0.5 else -1.0) * s.facing
         locks = self.performance.locks(t, self._wind())
         draw = figure_drawn(s)

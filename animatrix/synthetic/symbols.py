@@ -290,6 +290,19 @@ def drawn_lettering(d: Drawing, s: Sign) -> None:
                 d.fill(limb(line, widths, 4), paint)
 
 
+# what the face does under a sign: pose field -> value
+FACES: dict[str, dict[str, float]] = {
+    "sleep_bubble": {"eye": 0.1, "mouth": 0.0, "head": 0.10},
+    "tear_fountain": {"mouth": 0.9, "brow": 0.8, "smile": -0.4},
+    "white_eyes": {"mouth": 0.8, "brow": 1.0},
+    "soul_leaving": {"mouth": 0.5, "brow": 0.8, "smile": -0.3},
+    "spiral_eyes": {"mouth": 0.5},
+    "anger_vein": {"brow": -0.9, "smile": -0.5},
+    "gloom_lines": {"brow": 0.7, "smile": -0.6},
+    "heart_mark": {"smile": 1.0},
+}
+
+
 SYMBOLS: dict[str, Callable[[Drawing, Sign], None]] = {
     "anger_vein": anger_vein,
     "sweatdrop": sweatdrop,

@@ -107,3 +107,46 @@ def corpus(
         )
     report = {"out": str(out), "count": count, "seed": seed, "split": split}
     typer.echo(json.dumps(report) if as_json else f"{count} shots in {out}")
+
+
+@synth_app.command(epilog="Example: animatrix synth coverage --json")
+def coverage(as_json: AsJson = False) -> None:
+    """Say which values of the taxonomy can be drawn, field by field."""
+    from dataclasses import asdict
+
+    from animatrix.synthetic.coverage import coverage as measure
+    from animatrix.synthetic.coverage import totals
+
+    rows = measure()
+    total = totals(rows)
+    if as_json:
+        typer.echo(json.dumps({"fields": [asdict(r) for r in rows], "total": total}))
+        return
+    for r in rows:
+        typer.echo(f"{r.field} ({r.measurement}): {len(r.drawn)} of {len(r.drawn) + len(r.missing)}")
+        if r.missing:
+            typer.echo(f"    not drawn: {', '.join(r.missing)}")
+    typer.echo(
+        f"{total['drawn']} of {total['values']} values are drawn; "
+        f"{total['pixel_drawn']} of {total['pixel_values']} in fields measured from pixels"
+    )
+
+
+@synth_app.command(epilog="Example: animatrix synth gallery --out docs/gallery --field camera_move")
+def gallery(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made when missing.")],
+    field: Annotated[str | None, typer.Option("--field", help="Only this sheet; 'wall' is the wall.")] = None,
+    size: Size = "320x192",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Draw sheets again that are there already.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw contact sheets: every drawn value of every field, and a wall of random shots."""
+    from animatrix.synthetic.gallery import write_gallery
+
+    written = []
+    for path in write_gallery(out, field, parse_size(size), fresh=fresh):
+        written.append(path.name)
+        if not as_json:
+            typer.echo(f"{path}: {path.stat().st_size // 1024} KiB")
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "written": written}))

@@ -69,7 +69,7 @@ TALL = {"four_five_heads": False, "six_heads": True, "seven_heads": True, "eight
 PLACED = {
     "two_shot": -0.17,
     "deep_staging": -0.20,
-    "over_shoulder": 0.19,
+    "over_shoulder": -0.19,
     "negative_space": -0.30,
     "symmetrical": 1e-9,
     "extreme_close_up": -0.20,
@@ -145,7 +145,7 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
     ("shot_scale", "extreme_close_up"): {"action": "idle", "camera_move": "fix"},
     ("shot_scale", "insert"): {"action": "handle_prop", "camera_move": "fix"},
     ("focus", "foreground_blur"): {"shot_scale": "full"},
-    ("focus", "rack_focus"): {"shot_scale": "medium_long"},
+    ("focus", "rack_focus"): {"shot_scale": "medium", "action": "idle"},
 }
 
 # (field, value) drawable only with one of these values of another field, where that field is asked for

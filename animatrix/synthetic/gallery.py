@@ -116,7 +116,7 @@ def wall(seed: int = 0, size: tuple[int, int] = FRAME, side: int = 4) -> np.ndar
 
 def fields_in_order() -> Iterator[str]:
     """Drawn fields in the order of the taxonomy."""
-    known = [f.id for f in Taxonomy.default().fields]
+    known = Taxonomy.default().fields
     yield from (name for name in known if name in RENDERABLE)
 
 

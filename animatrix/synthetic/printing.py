@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 SECOND_SETUP = 0x5EED  # added to the seed of a shot for the picture it is joined to
 
 
+# what a cut-in panel shows: the eyes, on streaming lines
+PANEL = {
+    "shot_scale": "extreme_close_up",
+    "action": "idle",
+    "camera_move": "fix",
+    "graphic_device": "speed_line_background",
+}
+LOOKS = ("rendering_tradition", "line_style", "shading_steps", "shading_treatment", "palette", "lighting")
+
+
 @dataclass
 class Take:
     """An exposed shot on its way to the print. ``frames`` and the maps of ``truth`` are changed in place."""
@@ -71,18 +81,10 @@ class Take:
     def second(
         self, step: int = 0, size: tuple[int, int] | None = None, tags: dict[str, str] | None = None
     ) -> Take:
-        """Another set-up: the same tags with ``tags`` changed, seed moved by ``step`` set-ups."""
+        """Another set-up, its seed moved by ``step`` set-ups: all tags of this one, or its looks and ``tags``."""
         shot = self.shot
-        kept = {
-            k: v
-            for k, v in shot.directive.tags.items()
-            if k not in ("transition", "framing") and k not in (tags or {})
-        }
-        if step:  # another picture of the same kind
-            kept = {
-                **{k: v for k, v in self.truth.directive.tags.items() if k not in ("transition", "framing")},
-                **kept,
-            }
+        known = self.truth.directive.tags
+        kept = {k: v for k, v in known.items() if (k in LOOKS if tags else k not in ("transition", "framing"))}
         kept.update({k: (Tag(v, None),) for k, v in (tags or {}).items()})
         request = Directive.model_validate(
             {
@@ -362,7 +364,7 @@ def _cut_in_panel(take: Take) -> None:
     a, b = take.shot.scene.direction.span("framing", "cut_in_panel") or (round(0.30 * take.length), take.length - 1)
     b = min(b, take.length - 1)
     tall = round(0.40 * h)
-    panel = take.second(0, (w, max(16, tall)), {"shot_scale": "close_up", "action": "idle", "camera_move": "fix"})
+    panel = take.second(0, (w, max(16, tall)), PANEL)
     top = round(0.50 * h)
     y, x = np.mgrid[0:h, 0:w]
     lean = 0.16 * (x - w / 2)

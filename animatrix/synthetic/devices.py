@@ -44,7 +44,7 @@ def flash_burst(g: Ground) -> np.ndarray:
     n = 30
     a = (np.arange(n) + 0.35 * rng.random(n)) * TAU / n
     open_ = min(1.0, 0.45 + g.age * 3.2) * (1 + 0.03 * np.sin(9 * g.age))
-    r = np.where(np.arange(n) % 2 == 0, 0.92 + 0.42 * rng.random(n), 0.50 + 0.10 * rng.random(n)) * h * open_
+    r = np.where(np.arange(n) % 2 == 0, 0.62 + 0.40 * rng.random(n), 0.34 + 0.08 * rng.random(n)) * h * open_
     for reach, paint in ((1.0, mix(g.accent, (255, 255, 255), 0.35)), (0.84, (255, 246, 190)), (0.66, (255, 255, 255))):
         star = np.stack([g.centre[0] + 1.25 * r * reach * np.cos(a), g.centre[1] + r * reach * np.sin(a)], 1)
         _poly(out, star, g.box.raw(paint))
@@ -124,7 +124,7 @@ def abstract_swirl(g: Ground) -> np.ndarray:
                                   mix(g.accent, (255, 200, 120), 0.35), mix(g.accent, (255, 255, 255), 0.70))], np.float32,
     )  # fmt: skip
     edges = np.array([0.34, 0.62, 0.86])
-    soft = 0.010 * 3 / np.maximum(r, 0.05)
+    soft = 0.005 * 3 / np.maximum(r, 0.05)
     out = np.broadcast_to(tones[0], (h, w, 3)).copy()
     for k, e in enumerate(edges):
         t = np.clip((v - e) / soft + 0.5, 0, 1)[..., None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from animatrix.knowledge import Directive, Tag
+from animatrix.synthetic.finish_rules import finish_wants
 
 Span = tuple[str, int, int]
 
@@ -318,6 +319,8 @@ def with_needs(directive: Directive) -> Directive:
             for other, choice in needs.items():
                 if other not in directive.tags:
                     added.setdefault(other, (Tag(choice, None),))
+    for other, choice in finish_wants(directive).items():
+        added.setdefault(other, (Tag(choice, None),))
     return directive.model_copy(update={"tags": {**directive.tags, **added}}) if added else directive
 
 

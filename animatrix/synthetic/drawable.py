@@ -12,6 +12,7 @@ from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
 from animatrix.synthetic.exaggerate import ENVELOPES, INTENSITIES, SMEARS
 from animatrix.synthetic.filters import FILTERS
 from animatrix.synthetic.finish_plan import ERAS, SHADING, TRADITIONS
+from animatrix.synthetic.finish_rules import FINISH_NEEDS, check_finish
 from animatrix.synthetic.fx import DESIGNS
 from animatrix.synthetic.grades import PALETTES
 from animatrix.synthetic.ink import LINE_STYLES
@@ -111,7 +112,8 @@ def check_drawable(directive: Directive) -> None:
                     f"the renderer cannot draw {name}={tag.value}",
                     f"drawable: {', '.join(known)}" + (f"; {near}" if near else ""),
                 )
-    for name, value, other, fitting in (*NEEDS, *DIRECTED_NEEDS):
+    check_finish(directive)
+    for name, value, other, fitting in (*NEEDS, *DIRECTED_NEEDS, *FINISH_NEEDS):
         asked = directive.values(other)
         if value in directive.values(name) and asked and not set(asked) <= set(fitting):
             raise AniMatrixError(

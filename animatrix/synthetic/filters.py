@@ -46,9 +46,9 @@ def _screen(frame: np.ndarray, light: np.ndarray) -> np.ndarray:
 def diffusion(frame: np.ndarray, p: Print) -> np.ndarray:
     """Softened, with lifted and glowing highlights."""
     h = frame.shape[0]
-    soft = cv2.GaussianBlur(frame, (0, 0), max(0.8, 0.010 * h)).astype(np.float32)
+    soft = cv2.GaussianBlur(frame, (0, 0), max(0.8, 0.008 * h)).astype(np.float32)
     glow = cv2.GaussianBlur(frame, (0, 0), 0.045 * h).astype(np.float32)
-    return _screen(0.35 * frame + 0.65 * soft, 0.42 * glow * (glow / 255))
+    return _screen(0.5 * frame + 0.5 * soft, 0.42 * glow * (glow / 255))
 
 
 def color_flare(frame: np.ndarray, p: Print) -> np.ndarray:
@@ -102,7 +102,7 @@ def harmony_still(frame: np.ndarray, p: Print) -> np.ndarray:
     """The held picture as a painting: laid-on strokes, scratched contours, chalk light."""
     h, w = frame.shape[:2]
     u = h / 100
-    base = cv2.medianBlur(frame, 2 * max(1, round(1.2 * u)) + 1).astype(np.float32)
+    base = cv2.medianBlur(frame, 2 * max(1, round(0.8 * u)) + 1).astype(np.float32)
     rng = np.random.default_rng([p.seed, 83])
     strokes = np.zeros((h, w), np.float32)
     for angle in (-0.9, -0.5, 0.75):
@@ -119,9 +119,9 @@ def harmony_still(frame: np.ndarray, p: Print) -> np.ndarray:
     contour = np.clip((np.hypot(gx, gy) - 26) / 60, 0, 1)[..., None]
     grey = lum[..., None]
     out = grey + (base - grey) * 1.28
-    out = (out - 128) * 1.16 + 122 + 9.5 * strokes[..., None]
-    out = np.where(grey > 150, out + 10 * np.clip(strokes, 0.2, 2)[..., None], out)
-    out = out * (1 - 0.62 * contour) + np.array([52, 24, 30], np.float32) * 0.62 * contour
+    out = (out - 128) * 1.16 + 122 + 6.5 * strokes[..., None]
+    out = np.where(grey > 150, out + 7 * np.clip(strokes, 0.2, 2)[..., None], out)
+    out = out * (1 - 0.40 * contour) + np.array([52, 24, 30], np.float32) * 0.40 * contour
     v = _fibre(w, h, p.seed & 0xFFFF)
     return np.clip(np.rint(out * np.array([1.05, 0.99, 0.92], np.float32) * (1 + 0.05 * v)), 0, 255).astype(np.uint8)
 
@@ -150,7 +150,7 @@ def coarse_grain(frame: np.ndarray, p: Print) -> np.ndarray:
     h, w = frame.shape[:2]
     n = p.rng(84).standard_normal((h * 2 // 3, w * 2 // 3), np.float32)
     n = cv2.resize(n, (w, h), interpolation=cv2.INTER_LINEAR)[..., None]
-    v = frame.astype(np.float32) * 0.86 + 14 + 15 * n
+    v = frame.astype(np.float32) * 0.86 + 14 + 11 * n
     return np.clip(np.rint(v), 0, 255).astype(np.uint8)
 
 

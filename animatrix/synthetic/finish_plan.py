@@ -120,10 +120,11 @@ class FinishPlan:
         )
 
 
-def _settled(span: tuple[str, int, int], frames: int) -> tuple[str, int, int]:
+def _settled(span: tuple[str, int, int], d: Directive) -> tuple[str, int, int]:
     """A switch that nobody gave a moment to comes a little before the middle."""
-    value, first, last = span
-    return (value, round(0.45 * (frames - 1)), last) if value == "harmony_still" and first == 0 else span
+    value, _, last = span
+    open_ = any(t.value == value and t.span is None for t in d.tags.get("finish", ()))
+    return (value, round(0.45 * (d.frames - 1)), last) if value == "harmony_still" and open_ else span
 
 
 def plan_finish(d: Directive) -> FinishPlan:
@@ -169,7 +170,7 @@ def plan_finish(d: Directive) -> FinishPlan:
         symbols=spanned("manga_symbol"),
         powers=spanned("power_effect"),
         lights=spanned("light_effect", *e.lights),
-        finish=tuple(_settled(s, d.frames) for s in spanned("finish", *e.finish)),
+        finish=tuple(_settled(s, d) for s in spanned("finish", *e.finish)),
         designs=spanned("effect_design"),
         key=key,
         cel=cel,

@@ -37,7 +37,7 @@ DESIGNS: dict[str, Design] = {
     "graphic_symbolic": Design(1, outline=True),
     "liquid_flow": Design(2, fluid=True),
     "angular_shard": Design(2, straight=True),
-    "brush_ink_effect": Design(1, ragged=1.0),
+    "brush_ink_effect": Design(2, ragged=1.0),
     "cg_particle": Design(3, soft=True),
 }
 FIRE: tuple[Rgb, ...] = ((226, 66, 32), (255, 152, 36), (255, 240, 170))
@@ -167,13 +167,26 @@ class Fx:
                 self.line(sheet, q, self.box.ink(ramp[0], 0.9), max(1.6, 0.014 * self.px), closed=True)
         tones = [ramp[0], ramp[1], ramp[2]] if d.tones == 3 else [ramp[0], ramp[2]] if d.tones == 2 else [ramp[1]]
         if d.ragged:
-            tones = [mix(ramp[0], INK, 0.55)]
+            tones = [mix(ramp[0], INK, 0.80), mix(ramp[1], INK, 0.15)]
         for k, paint in enumerate(tones):
             s = (1.0, 0.70, 0.40)[k] if d.tones == 3 else (1.0, 0.52)[k]
             for q, (_, focus) in zip(outlines, parts, strict=True):
                 self.fill(sheet, focus + (q - focus) * s, paint)
+        if d.ragged:
+            self._splashes(sheet, outlines, tones[0], key)
         if d.fluid:
             self._fluid(sheet, outlines, parts, ramp, key)
+
+    def _splashes(self, sheet, outlines, ink: Rgb, key: int) -> None:
+        r = self.rng(key, self.drawing, 6)
+        for q in outlines:
+            size = float(np.ptp(q, axis=0).max())
+            for _ in range(3):
+                p = q[int(r.random() * len(q))]
+                away = (p - q.mean(0)) * (0.12 + 0.5 * r.random())
+                a = np.linspace(0, TAU, 7, endpoint=False)
+                drop = np.stack([np.cos(a), np.sin(a)], 1) * size * (0.015 + 0.03 * r.random())
+                self.fill(sheet, p + away + drop, ink)
 
     def _fluid(self, sheet, outlines, parts, ramp, key) -> None:
         r = self.rng(key, 3)

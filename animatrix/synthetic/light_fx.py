@@ -116,11 +116,11 @@ def bloom(frame: np.ndarray, s: Light) -> np.ndarray:
     """Bright areas bleed into what is next to them."""
     h = frame.shape[0]
     lum = frame.max(2).astype(np.float32)
-    k = np.clip((lum - 150) / 80, 0, 1)[..., None]
+    k = np.clip((lum - 176) / 74, 0, 1)[..., None]
     bright = frame * k
     near = cv2.GaussianBlur(bright, (0, 0), 0.022 * h)
     wide = cv2.GaussianBlur(bright, (0, 0), 0.085 * h)
-    return _add(frame, (0.40 * near + 0.42 * wide) * s.env)
+    return _add(frame, (0.34 * near + 0.32 * wide) * s.env)
 
 
 def glint(frame: np.ndarray, s: Light) -> np.ndarray:
@@ -149,20 +149,24 @@ def glint(frame: np.ndarray, s: Light) -> np.ndarray:
 
 def water_caustics(frame: np.ndarray, s: Light) -> np.ndarray:
     """A rippling net of light."""
-    x, y = _grid(frame)
-    y = y * 1.5
-    t = s.age
-    a, b = x * 9.0, y * 9.0
-    for n in range(1, 4):  # domain warping folds the waves into a net
-        a, b = (
-            a + 0.75 / n * np.sin(n * 1.1 * b + 1.6 * t + 1.7 * n + s.seed % 7),
-            b + 0.75 / n * np.cos(n * 1.1 * a - 1.3 * t + 2.3 * n),
-        )
-    net = np.minimum(np.abs(np.sin(a)), np.abs(np.sin(b)))
-    k = np.clip(1 - net * 3.4, 0, 1) ** 1.4
-    k = cv2.GaussianBlur(k.astype(np.float32), (0, 0), 0.6)
+    h, w = frame.shape[:2]
+    sw, sh = max(8, w // 2), max(8, h // 2)
+    x, y = np.arange(sw, dtype=np.float32)[None] / sh, np.arange(sh, dtype=np.float32)[:, None] / sh
+    x, y = x + 0.030 * np.sin(7 * y + 1.1 * s.age), y * 1.35 + 0.030 * np.sin(6 * x - 0.9 * s.age)
+    g, cell = s.rng(2), 0.27
+    first, second = np.full((sh, sw), 9.0, np.float32), np.full((sh, sw), 9.0, np.float32)
+    for i in range(-1, int(x.max() / cell) + 2):  # borders between wandering cells make the net
+        for j in range(-1, int(y.max() / cell) + 2):
+            a, b, c, d = g.random(4)
+            cx = (i + 0.5 + 0.8 * (a - 0.5) + 0.30 * np.sin(TAU * (0.33 * s.age + c))) * cell
+            cy = (j + 0.5 + 0.8 * (b - 0.5) + 0.30 * np.cos(TAU * (0.29 * s.age + d))) * cell
+            far = np.hypot(x - np.float32(cx), y - np.float32(cy))
+            second = np.minimum(second, np.maximum(first, far))
+            first = np.minimum(first, far)
+    net = np.exp(-(second - first) / 0.020) + 0.35 * np.exp(-(second - first) / 0.075)
+    k = np.clip(cv2.resize(net, (w, h), interpolation=cv2.INTER_LINEAR), 0, 1.2)
     out = frame * np.array([0.84, 0.92, 0.98], np.float32)
-    return _add(out, k[..., None] * _tone(s.box.raw((196, 246, 255))) * (0.62 * s.env))
+    return _add(out, k[..., None] * _tone(s.box.raw((196, 246, 255))) * (0.58 * s.env))
 
 
 def heat_distortion(frame: np.ndarray, s: Light) -> np.ndarray:
@@ -170,9 +174,9 @@ def heat_distortion(frame: np.ndarray, s: Light) -> np.ndarray:
     h, w = frame.shape[:2]
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     t = s.age
-    amp = np.float32(0.0125 * h * s.env)
-    dx = np.sin(TAU * (y / (0.105 * h) + 1.6 * t) + 1.5 * np.sin(TAU * x / (0.42 * h)))
-    dy = np.sin(TAU * (x / (0.16 * h) + 0.9 * t) + 1.2 * np.sin(TAU * (y / (0.3 * h) + t)))
+    amp = np.float32(0.0100 * h * s.env)
+    dx = np.sin(TAU * (y / (0.19 * h) + 1.3 * t) + 1.5 * np.sin(TAU * x / (0.42 * h)))
+    dy = np.sin(TAU * (x / (0.26 * h) + 0.8 * t) + 1.2 * np.sin(TAU * (y / (0.3 * h) + t)))
     return cv2.remap(
         frame, x + amp * dx.astype(np.float32), y + 0.55 * amp * dy.astype(np.float32), cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT
     )

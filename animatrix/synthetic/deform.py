@@ -17,7 +17,7 @@ from animatrix.synthetic.rig import LIMBS, dense, extent, move, part_ranges, reo
 
 HELD = {"arm_n": ("blade", "energy"), "arm_f": ("energy",)}
 # the limb that carries an action
-CONTACTS = frozenset({"fall", "react"})  # flat on the accent; others are long on it
+CONTACTS = frozenset({"fall", "react", "jump"})  # flat on the accent; others are long on it
 LUNGES = frozenset({"strike", "slash", "dash", "run", "dodge_guard", "cast"})
 FIST = ((-0.9, -0.55), (-0.2, -0.92), (0.65, -0.82), (1.02, -0.42), (1.08, 0.10), (0.95, 0.62), (0.35, 0.90), (-0.45, 0.86),
         (-1.0, 0.45))  # fmt: skip
@@ -64,7 +64,10 @@ def _carry(d: Drawing, limb: str, before: np.ndarray, size: float = 1.0) -> None
 def squash_stretch(job: Job, a: float) -> None:
     """Longer along the line of the body and narrower; flatter on contact. Area stays within a fifth."""
     d = job.drawing
-    f = max(0.42, 1 + (-0.36 if job.action in CONTACTS else 0.38) * a)
+    if job.action in CONTACTS:  # long on the way, flat on the ground
+        f = max(0.42, 1 - (0.36 if a > 0 else 0.9) * a)
+    else:
+        f = max(0.42, 1 + 0.38 * a)
     pelvis, chest = d.bones["torso"]
     up = chest - pelvis
     up = up / max(float(np.hypot(*up)), 1e-9)

@@ -9,7 +9,13 @@ from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
 from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS
 from animatrix.synthetic.devices import GROUNDS
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
-from animatrix.synthetic.exaggerate import ENVELOPES, INTENSITIES, SMEARS
+from animatrix.synthetic.exaggerate import (
+    ENVELOPES,
+    EXAGGERATION_NEEDS,
+    INTENSITIES,
+    SMEARS,
+    check_exaggeration,
+)
 from animatrix.synthetic.filters import FILTERS
 from animatrix.synthetic.finish_plan import ERAS, SHADING, TRADITIONS
 from animatrix.synthetic.finish_rules import FINISH_NEEDS, check_finish
@@ -113,7 +119,8 @@ def check_drawable(directive: Directive) -> None:
                     f"drawable: {', '.join(known)}" + (f"; {near}" if near else ""),
                 )
     check_finish(directive)
-    for name, value, other, fitting in (*NEEDS, *DIRECTED_NEEDS, *FINISH_NEEDS):
+    check_exaggeration(directive)
+    for name, value, other, fitting in (*NEEDS, *EXAGGERATION_NEEDS, *DIRECTED_NEEDS, *FINISH_NEEDS):
         asked = directive.values(other)
         if value in directive.values(name) and asked and not set(asked) <= set(fitting):
             raise AniMatrixError(

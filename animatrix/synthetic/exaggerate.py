@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
 from animatrix.synthetic.acting import smooth
 from animatrix.synthetic.pose import Body, Pose, solve
@@ -78,6 +79,25 @@ SMEARS: dict[str, tuple[float, int, int]] = {
     "digital_motion_blur": (0.30, 8, 3),
 }
 
+# what a device needs of other fields where they are asked for, as in drawable.NEEDS
+_DRAWN_CADENCES = ("ones", "twos", "threes", "fours_or_slower", "modulated")
+_FAST_ACTIONS = (
+    "gesture", "react", "walk", "run", "dash", "jump", "strike", "slash", "fall", "dodge_guard", "dance", "cast",
+)  # fmt: skip
+_BODY_SCALES = ("long", "full", "medium_long")  # a whole figure, or nearly
+_FACE_SCALES = (*_BODY_SCALES, "medium", "medium_close", "close_up")
+_FACED = ("chibi_shift", "face_exaggeration", "scale_pop", "melting_wobble", "broken_silhouette", "squash_stretch")
+EXAGGERATION_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    *(("smear_technique", v, "drawing_cadence", _DRAWN_CADENCES) for v in SMEARS),
+    *(("body_deformation", v, "drawing_cadence", _DRAWN_CADENCES) for v in ENVELOPES),
+    *(("deformation_intensity", v, "drawing_cadence", _DRAWN_CADENCES) for v in INTENSITIES if v != "on_model"),
+    *(("smear_technique", v, "action", _FAST_ACTIONS) for v in SMEARS),
+    *(("smear_technique", v, "shot_scale", _BODY_SCALES) for v in SMEARS),
+    *(("deformation_intensity", v, "shot_scale", _FACE_SCALES) for v in INTENSITIES if v != "on_model"),
+    *(("body_deformation", v, "shot_scale", _BODY_SCALES) for v in ENVELOPES if v not in _FACED),
+    *(("body_deformation", v, "shot_scale", _FACE_SCALES) for v in _FACED),
+)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -100,7 +120,7 @@ class Asked:
 
         levels = tuple((t.value, *d.span_frames(t)) for t in d.tags.get("deformation_intensity", ()))
         deformations = devices("body_deformation")
-        if not deformations and not devices("smear_technique") and any(v != "on_model" for v, _, _ in levels):
+        if not {"body_deformation", "smear_technique"} & set(d.tags) and any(v != "on_model" for v, _, _ in levels):
             deformations = (("squash_stretch", 0, d.frames - 1, False),)
         return cls(deformations, devices("smear_technique"), levels)
 
@@ -120,6 +140,13 @@ class Asked:
                 and not self.deformations[0][3]
             )
         )
+
+    @property
+    def scale(self) -> str:
+        """Shot scale that shows the devices; empty where nothing new is asked."""
+        if self.plain or not self:
+            return ""
+        return "medium_close" if [v for v, *_ in self.deformations] == ["face_exaggeration"] else "full"
 
     def gain(self, frame: int) -> float:
         """Amplitude factor at a frame; pronounced where nothing is said."""
@@ -188,7 +215,10 @@ def _place_smear(
         first, last = max(first, hit - round(0.30 * fps)), min(last, hit + round(0.17 * fps))
     out: list[Device] = []
     ends = [*motion.moments[1:], frames]
-    for k in _fast_drawings(motion, 0.8, first, last) or _fast_drawings(motion, 0.0, 0, frames - 1):
+    fast = _fast_drawings(motion, 0.8, first, last) or _fast_drawings(motion, 0.0, 0, frames - 1)
+    if not fast:  # one drawing only: it came from somewhere
+        return [Device("smear_technique", value, last, last, last, frozenset({last}))]
+    for k in fast:
         if len(out) >= (1 if hit is not None else instances):
             break
         lo = hi = k
@@ -250,3 +280,15 @@ def amount(device: Device, frame: float) -> float:
     v = (frame - device.first + 1) / max(1.0, device.peak - device.first + 1)
     w = (frame - device.peak) / max(1.0, device.last - device.peak + 1)
     return ENVELOPES[device.value].law(min(v, 1.0) if frame < device.peak else 1.0, max(0.0, w))
+
+
+def check_exaggeration(directive: Directive) -> None:
+    """Refuse an intensity that nothing could carry: UNSUPPORTED_VALUE."""
+    levels = [v for v in directive.values("deformation_intensity") if v != "on_model"]
+    named = {"body_deformation", "smear_technique"} & set(directive.tags)
+    if levels and named and not Asked.of(directive):
+        raise AniMatrixError(
+            Code.UNSUPPORTED_VALUE,
+            f"the renderer cannot draw deformation_intensity={levels[0]} with {sorted(named)[0]}=none",
+            "say which body_deformation or smear_technique carries it",
+        )

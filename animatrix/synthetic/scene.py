@@ -184,14 +184,15 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         cadence = (("still", 0, last),)
     held = "still" in [c for c, _, _ in cadence]
     grounds, techniques = d.values("background_animation"), d.values("limited_technique")
-    scale_asked = first("shot_scale", "medium_close" if {"eye_blink", "lip_flap"} & set(techniques) else "")
+    asked = Asked.of(d)
+    wanted = "medium_close" if {"eye_blink", "lip_flap"} & set(techniques) else ""
+    scale_asked = first("shot_scale", asked.scale or wanted)
     tight = scale_asked in ("medium", "medium_close", "close_up")
     pool = ["idle", "speak", "gesture", "react", "turn"] if held or tight else list(EVERYDAY)
     if {"none", "eye_blink"} & set(techniques):
         pool = [a for a in pool if a not in ("speak", "react", "turn")]
     if TRACKING & set(names_asked) or (not moves and "scrolled_background" in grounds):
         pool = ["idle", "gesture"] if held else ["walk", "run", "run", "dash"]
-    asked = Asked.of(d)
     if asked and not asked.plain and not held and not TRACKING & set(names_asked) and not grounds:
         pool = ["strike", "react", "gesture", "dodge_guard"] if tight else ["strike", "slash", "dash", "jump", "dodge_guard"]
     free_action = pool[int(stage_rng.random() * len(pool))]

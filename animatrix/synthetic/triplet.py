@@ -25,7 +25,7 @@ LOOK = 96  # width at which strengths are matched: amplitudes do not depend on t
 STRENGTHS = (0.65, 2.4)  # what can still be seen, and what still is the same shot
 BODY, SMALLEST = 2.4, 0.8  # heads a failure reaches when it takes the whole figure, and at least
 FEWEST = 0.3  # seconds a failure must show to be seen
-LEAST = 0.2  # change of a clip (levels a pixel and frame) below which nothing would be seen
+LEAST = 0.35  # change of a clip (levels a pixel and frame) below which nothing would be seen
 LASTING = frozenset({"melt", "identity_drift", "limb_loss", "limb_duplication"})  # never heal
 
 
@@ -191,6 +191,7 @@ def _without_deformation(d: Directive) -> Directive:
     return Directive.model_validate(doc)
 
 
+_LEVELS = ("pronounced", "pronounced", "pronounced", "extreme", "extreme", "subtle_push")
 _FAST = ("strike", "slash", "dash", "jump", "dodge_guard", "fall", "dance", "run", "react", "cast")
 
 
@@ -206,9 +207,7 @@ def draw_exaggeration(rng: np.random.Generator, tags: dict[str, object]) -> dict
         names = tuple(SMEARS)
         tags["smear_technique"] = names[int(value_index * len(names))]
         tags.pop("body_deformation", None)
-    tags["deformation_intensity"] = ("pronounced", "pronounced", "extreme", "subtle_push")[
-        int(rng.integers(4))
-    ]
+    tags["deformation_intensity"] = _LEVELS[int(rng.integers(len(_LEVELS)))]
     tags |= {"action": action, "impact_frame": "none", "graphic_device": "none", "camera_shake": "steady"}
     if tags["drawing_cadence"] == "still":
         tags["drawing_cadence"] = "twos"

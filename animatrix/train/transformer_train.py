@@ -155,9 +155,7 @@ class Trainer:
         init_weights(self.model)
         self.average, self.tag_average = copy.deepcopy(self.model), copy.deepcopy(self.tags)
         self.optimizers = optimizers(self.model, self.tags, args.lr)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]
+        self.peaks = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
         self.step, self.spent, self.clips = 0, 0.0, 0
         self.path = args.out / "state.pt"
         args.out.mkdir(parents=True, exist_ok=True)
@@ -247,10 +245,10 @@ class Trainer:
         while (
             elapsed := time.monotonic() - began
         ) < budget and time.monotonic() - leg < args.leg_minutes * 60:
-            scale = min(1, (self.step + 1) / 200) * min(1.0, max(0.02, (1 - elapsed / budget) / 0.35))
-            for optimizer in self.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = group["initial_lr"] * scale
+            scale = min(1, (self.step + 1) / 100) * min(1.0, max(0.02, (1 - elapsed / budget) / 0.35))
+            groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+            for group, peak in zip(groups, self.peaks, strict=True):
+                group["lr"] = peak * scale
             if elapsed - last_grow > args.grow_seconds or last_grow == 0:
                 self.pool.grow(self.tokenizer, self.text, args.grow_shards)
                 last_grow = elapsed

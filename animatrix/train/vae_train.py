@@ -1,6 +1,6 @@
 """Trains the nano video autoencoder on rendered shards.
 
-    python -m animatrix.train.vae_train --shards runs/shards --out runs/vae --minutes 20
+    python -m animatrix.train.vae_train --shards runs/nano/shards --out runs/nano/vae --minutes 20
 
 The encoder is the principal components of the first shards and is never trained; `--minutes 0` writes it and
 stops, so that the transformer can start on its latents while the decoder learns.
@@ -10,8 +10,7 @@ Loss: Charbonnier on pixels + L1 on their spatial and temporal differences (ink 
 plain L1 is content to soften both). Latents are trained under additive noise, so that the decoder forgives
 the small errors a diffusion model leaves in them. To continue, run the same command again.
 
-It does not train adversarially or perceptually: there are no photographs in this world to be perceptual
-about.
+It does not train adversarially or perceptually: there are no photographs here to be perceptual about.
 """
 
 from __future__ import annotations
@@ -120,7 +119,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, nargs=2, default=(96, 64), metavar=("W", "H"))
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument(
-        "--noise", type=float, default=0.05, help="latent noise, in units of the normalised latents"
+        "--noise", type=float, default=0.4, help="largest latent noise, in units of the normalised latents"
     )
     parser.add_argument("--z-dim", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
@@ -166,7 +165,8 @@ def main() -> None:
         with torch.no_grad():
             z = vae.encode(x).latents
         with amp:
-            y = vae.decode(z + args.noise * z_scale * torch.randn_like(z)).sample
+            level = args.noise * torch.rand(len(z), 1, 1, 1, 1, device=device)
+            y = vae.decode(z + level * z_scale * torch.randn_like(z)).sample
         loss = reconstruction_loss(y.float(), x)
         if not torch.isfinite(loss):
             raise SystemExit(f"loss is {loss.item()} at step {step}: stopped before the step")
@@ -175,7 +175,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
-        if step % 500 == 0 or step == 50:
+        if step % 200 == 0 or step == 50:
             sampler.refresh()
             row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(), "lr": lr}
             row |= measure(vae, held[:8], device)

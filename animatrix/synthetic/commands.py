@@ -19,6 +19,9 @@ synth_app = typer.Typer(
 )
 
 Size = Annotated[str, typer.Option("--size", help="Width x height in pixels.")]
+Severity = Annotated[
+    float, typer.Option("--severity", help="0 to 1; 0.5 is as large as the deformation asked for.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
@@ -39,6 +42,10 @@ def render(
     truth: Annotated[Path, typer.Option("--truth", help="Ground truth to write, JSON.")],
     seed: Annotated[int, typer.Option("--seed", help="Decides everything the directive leaves open.")] = 0,
     size: Size = "160x96",
+    failure: Annotated[
+        str | None, typer.Option("--failure", help="Let this go wrong, for example melt.")
+    ] = None,
+    severity: Severity = 0.5,
     as_json: AsJson = False,
 ) -> None:
     """Render one directive to a clip and its ground truth: both files or neither."""
@@ -49,7 +56,14 @@ def render(
 
     if out.absolute() == truth.absolute():
         raise AniMatrixError(Code.BAD_OPTION, f"--out and --truth are the same file: {out}")
-    clip, known = draw(Directive.from_file(directive), seed, parse_size(size))
+    asked, shape = Directive.from_file(directive), parse_size(size)
+    if failure is None:
+        clip, known = draw(asked, seed, shape)
+    else:
+        from animatrix.synthetic.triplet import render_triplet
+
+        wrong = render_triplet(asked, seed, failure, severity, shape).collapsed
+        clip, known = wrong.clip, wrong.truth
     with written_whole(truth) as temporary:
         temporary.write_text(known.to_json(), encoding="utf-8")
         write_video(clip, out)
@@ -60,6 +74,7 @@ def render(
         "fps": clip.fps,
         "size": list(clip.size),
         "seed": seed,
+        "failure": known.failure_label,
     }
     typer.echo(
         json.dumps(report)
@@ -150,3 +165,43 @@ def gallery(
             typer.echo(f"{path}: {path.stat().st_size // 1024} KiB")
     if as_json:
         typer.echo(json.dumps({"out": str(out), "written": written}))
+
+
+@synth_app.command(
+    epilog="Example: animatrix synth triplet --directive shot.yaml --failure melt --seed 7 --out triplet"
+)
+def triplet(
+    directive: Annotated[Path, typer.Option("--directive", help="Directive file, YAML or JSON.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made when missing.")],
+    seed: Annotated[int, typer.Option("--seed", help="Decides everything the directive leaves open.")] = 0,
+    failure: Annotated[str, typer.Option("--failure", help="What goes wrong in the third take.")] = "melt",
+    severity: Severity = 0.5,
+    size: Size = "160x96",
+    as_json: AsJson = False,
+) -> None:
+    """Write one shot as intended, flat and collapsed: int, flat and col, each .mp4 and .truth.json."""
+    from animatrix.knowledge import Directive
+    from animatrix.media.door import written_whole
+    from animatrix.media.write import write_video
+    from animatrix.synthetic.triplet import render_triplet
+
+    takes = render_triplet(Directive.from_file(directive), seed, failure, severity, parse_size(size))
+    if out.exists() and not out.is_dir():
+        raise AniMatrixError(Code.NOT_WRITABLE, f"{out} is not a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, (clip, known) in zip(("int", "flat", "col"), takes, strict=True):
+        with written_whole(out / f"{name}.truth.json") as temporary:
+            temporary.write_text(known.to_json(), encoding="utf-8")
+            write_video(clip, out / f"{name}.mp4")
+    report = {
+        "out": str(out),
+        "seed": seed,
+        "failure": takes.failure,
+        "severity": takes.severity,
+        "strength": round(takes.strength, 4),
+        "reach": round(takes.reach, 4),
+    }
+    doc = report | {"directive": json.loads(takes.directive.canonical_json())}
+    with written_whole(out / "triplet.json") as temporary:
+        temporary.write_text(json.dumps(doc, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    typer.echo(json.dumps(report) if as_json else f"int, flat and col ({takes.failure}) in {out}")

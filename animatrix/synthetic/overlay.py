@@ -74,6 +74,15 @@ class Overlay:
         }
         self._placed[moment] = Placed(pose, head, np.array([[c, s], [-s, c]]), joints, to_screen, line_px, window)
 
+    def ids(self, spans: Spans, air: np.ndarray) -> list[int]:
+        """Drawing number per frame of the layer that ``spans`` are drawn on; equal numbers: the same drawing."""
+        keys: list[tuple] = []
+        for t, moment in enumerate(air):
+            on = tuple((v, max(int(moment), a)) for v, a, b in spans if a <= t <= b)
+            keys.append(on)
+        steps = [0, *(int(a != b) for a, b in zip(keys[1:], keys[:-1], strict=True))]
+        return [int(n) for n in 1 + np.cumsum(steps)]
+
     def acted(self, pose: Pose, moment: int) -> Pose:
         """The pose with the face that goes with the signs of this moment."""
         for name, first, last in self.plan.symbols:

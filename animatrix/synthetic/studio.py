@@ -29,6 +29,7 @@ from animatrix.synthetic.framing import LENS_ENLARGES, PROPORTIONS, aimed_at_han
 from animatrix.synthetic.ink import Cel, trace
 from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.overlay import Overlay
+from animatrix.synthetic.modelled import Model, is_modelled
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
@@ -156,6 +157,7 @@ class Shot:
         self.retouch = Retouch.of(scene, self.performance, self.costume.body, self.moments, take.flat)
         self.exposures = take.numbered(self.retouch.exposures(self.moments))
         self.company = company_of(self)
+        self.model = Model(self) if is_modelled(scene) else None
         self._cels: dict[tuple[int, State, int | None], Cel | None] = {}
         self._maps: dict[tuple[int, State], Cel | None] = {}
 
@@ -416,16 +418,22 @@ class Shot:
                 deformation[t] = departed
             frames[t] = self._finish(frame, alpha, t, int(air_moments[t]), multiplier)
         camera = main.copy()
-        if self.path.roll is not None:
+        if self.model is not None:
+            camera = self.model.camera()
+        elif self.path.roll is not None:
             camera = relative(main)
         elif s.camera_shake != "steady":  # frame 0 is the origin of the path
             camera[:, :, 2] -= camera[0, :, 2]
         sheet = {"A": ids_of(s, self.exposures), "BG": [1] * s.frames}
+        if self.model is not None:
+            sheet["BG"] = ids_of(s, self.moments) if self.model.drawn else list(range(1, s.frames + 1))
         if layers[-1].name == "book":
             sheet["BOOK"] = [1] * s.frames
         if s.plan.symbols:
-            sheet["MARK"] = drawing_ids(air_moments)
-        if s.natural or s.devices or s.plan.powers:
+            sheet["MARK"] = self.overlay.ids(s.plan.symbols, air_moments)
+        if self.overlay.effects and len(self.overlay.effects) == len(s.natural) + len(s.plan.powers) and not s.devices:
+            sheet["FX"] = self.overlay.ids(self.overlay.effects, air_moments)
+        elif s.natural or s.devices or s.plan.powers:
             sheet["FX"] = drawing_ids(air_moments)
         truth = Truth(complete(self.directive, s), camera, sheet, mask, deformation, self._events())
         return frames, truth
@@ -487,6 +495,8 @@ class Shot:
 
     def _device_ground(self, back: np.ndarray, t: int) -> np.ndarray:
         s = self.scene
+        if self.model is not None:
+            back = self.model.framed(t)
         for device in self._active(s.devices, t):
             if device == "speed_line_background":
                 return effects.speed_lines(

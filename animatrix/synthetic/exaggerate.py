@@ -86,11 +86,22 @@ _FAST_ACTIONS = (
 )  # fmt: skip
 _BODY_SCALES = ("long", "full", "medium_long")  # a whole figure, or nearly
 _FACE_SCALES = (*_BODY_SCALES, "medium", "medium_close", "close_up")
-_FACED = ("chibi_shift", "face_exaggeration", "scale_pop", "melting_wobble", "broken_silhouette", "squash_stretch")
+_FACED = (
+    "chibi_shift",
+    "face_exaggeration",
+    "scale_pop",
+    "melting_wobble",
+    "broken_silhouette",
+    "squash_stretch",
+)
 EXAGGERATION_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     *(("smear_technique", v, "drawing_cadence", _DRAWN_CADENCES) for v in SMEARS),
     *(("body_deformation", v, "drawing_cadence", _DRAWN_CADENCES) for v in ENVELOPES),
-    *(("deformation_intensity", v, "drawing_cadence", _DRAWN_CADENCES) for v in INTENSITIES if v != "on_model"),
+    *(
+        ("deformation_intensity", v, "drawing_cadence", _DRAWN_CADENCES)
+        for v in INTENSITIES
+        if v != "on_model"
+    ),
     *(("smear_technique", v, "action", _FAST_ACTIONS) for v in SMEARS),
     *(("smear_technique", v, "shot_scale", _BODY_SCALES) for v in SMEARS),
     *(("deformation_intensity", v, "shot_scale", _FACE_SCALES) for v in INTENSITIES if v != "on_model"),
@@ -120,7 +131,9 @@ class Asked:
 
         levels = tuple((t.value, *d.span_frames(t)) for t in d.tags.get("deformation_intensity", ()))
         deformations = devices("body_deformation")
-        if not {"body_deformation", "smear_technique"} & set(d.tags) and any(v != "on_model" for v, _, _ in levels):
+        if not {"body_deformation", "smear_technique"} & set(d.tags) and any(
+            v != "on_model" for v, _, _ in levels
+        ):
             deformations = (("squash_stretch", 0, d.frames - 1, False),)
         return cls(deformations, devices("smear_technique"), levels)
 
@@ -253,7 +266,10 @@ def _place_deformation(
         )
     else:
         peak = accent
-        first, last = max(0, peak - round(env.before * fps)), min(frames - 1, peak + round(env.after * fps))
+        first, last = (
+            max(0, peak - round(env.before * fps)),
+            min(max(peak, frames - 2), peak + round(env.after * fps)),
+        )
     later = motion.moments[motion.moments >= peak]
     if len(later) and later[0] <= last:  # the peak is a drawing
         peak = int(later[0])
@@ -262,9 +278,9 @@ def _place_deformation(
 
 def place(asked: Asked, motion: Motion, frames: int, fps: float, hit: int | None) -> tuple[Device, ...]:
     """Place every asked device on the drawings. ``hit``: frame of the blow; None in a cycle."""
-    middle = [
-        k for k in _fast_drawings(motion, 0.0, frames // 4, 3 * frames // 4) or [len(motion.moments) // 2]
-    ]
+    # in a cycle the accent is a fast drawing with room around it to come and to go
+    middle = _fast_drawings(motion, 0.0, round(0.30 * frames), round(0.55 * frames))
+    middle = middle or [len(motion.moments) // 2]
     accent = hit if hit is not None else int(motion.moments[middle[0]])
     accent = min(max(accent, 1), max(1, frames - 2))
     out = [_place_deformation(v, (a, b, s), motion, frames, fps, accent) for v, a, b, s in asked.deformations]

@@ -25,6 +25,7 @@ MOVES: dict[str, tuple[float, float, float]] = {
     "follow_pan": (0, 0, 0),
     "roll": (0, 0, 0),
     "dolly_zoom": (0, 0, 0),
+    "orbit": (0, 0, 0),
 }
 FLAT = frozenset({"fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back"})
 TRACKING = frozenset({"follow", "follow_pan"})  # the frame goes with a traveller

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from animatrix.knowledge import Directive, Tag
@@ -47,6 +48,8 @@ DIRECTED: dict[str, tuple[str, ...]] = {
     "character_proportion": ("two_heads", "three_heads", "seven_heads", "eight_plus"),
     "drawing_cadence": ("modulated",),
     "limited_technique": ("moving_hold", "cel_slide", "cycle_loop", "wind_sway", "tremble", "line_boil"),
+    "background_animation": ("drawn_background_animation", "cg_camera_background"),
+    "layer_parallax": ("cg_depth",),
     "spacing": ("even", "slow_out", "slow_in", "slow_in_out", "pop", "hold_and_burst"),
     "motion_principle": (
         "anticipation",
@@ -82,6 +85,7 @@ _LIVELY = ("walk", "run", "dash", "jump")
 
 # (field, value) -> what it needs of fields that the directive leaves open
 _LAYERED = {"layer_parallax": "contact_multi"}
+_MODELLED = {"background_animation": "cg_camera_background", "layer_parallax": "cg_depth"}
 WANTS: dict[tuple[str, str], dict[str, str]] = {
     **{
         ("camera_move", m): _LAYERED
@@ -96,6 +100,10 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
         )
     },
     ("camera_move", "dolly_zoom"): {**_LAYERED, "shot_scale": "medium", "action": "react"},
+    ("camera_move", "orbit"): {**_MODELLED, "action": "idle", "move_speed": "quick"},
+    ("background_animation", "cg_camera_background"): {**_MODELLED, "camera_move": "orbit", "action": "gesture"},
+    ("background_animation", "drawn_background_animation"): {"camera_move": "follow", "action": "run"},
+    ("layer_parallax", "cg_depth"): {**_MODELLED, "camera_move": "truck_right", "action": "idle"},
     ("camera_move", "follow_pan"): {"action": "run"},
     ("transition", "swish_transition"): {"camera_move": "pan_right", "move_speed": "whip"},
     **{
@@ -216,6 +224,34 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("shot_scale", "insert", "action", ("handle_prop",)),
     *(("acting_register", v, "action", ("idle", "gesture", "speak")) for v in ("comedic", "theatrical", "heroic_posed")),
     ("acting_register", "everyday_subtle", "action", ("idle", "gesture", "speak", "turn", "handle_prop")),
+    ("camera_move", "orbit", "background_animation", ("cg_camera_background",)),
+    ("camera_move", "orbit", "layer_parallax", ("cg_depth",)),
+    ("camera_move", "orbit", "camera_move", ("orbit",)),
+    ("camera_move", "orbit", "action", ("idle", "speak", "gesture")),
+    ("background_animation", "cg_camera_background", "camera_move", ("orbit", "truck_left", "truck_right")),
+    ("background_animation", "cg_camera_background", "layer_parallax", ("cg_depth",)),
+    ("background_animation", "drawn_background_animation", "camera_move", ("follow",)),
+    ("background_animation", "drawn_background_animation", "layer_parallax", ("single_plane",)),
+    ("background_animation", "drawn_background_animation", "drawing_cadence", CHANGING),
+    ("layer_parallax", "cg_depth", "camera_move", ("orbit", "truck_left", "truck_right")),
+    ("layer_parallax", "cg_depth", "background_animation", ("cg_camera_background",)),
+    *(
+        (name, value, other, fitting)
+        for name, value in (
+            ("camera_move", "orbit"),
+            ("background_animation", "cg_camera_background"),
+            ("background_animation", "drawn_background_animation"),
+            ("layer_parallax", "cg_depth"),
+        )
+        for other, fitting in (
+            ("camera_angle", ("eye_level",)),
+            ("background_style", ()),
+            ("rendering_tradition", ("cel_anime",)),
+            ("lens_perspective", ("normal_lens", "fisheye")),
+            ("focus", ("deep_focus", "full_defocus")),
+            ("framing", ("none", "profile_view", "back_view", "two_shot", "foreground_framing")),
+        )
+    ),
     *(("motion_energy", v, "drawing_cadence", CHANGING) for v in DIRECTED["motion_energy"]),
     *(
         ("motion_energy", v, "limited_technique", ("lip_flap", "eye_blink", "none"))
@@ -322,6 +358,11 @@ def with_needs(directive: Directive) -> Directive:
     for other, choice in finish_wants(directive).items():
         added.setdefault(other, (Tag(choice, None),))
     return directive.model_copy(update={"tags": {**directive.tags, **added}}) if added else directive
+
+
+def modelled(tags: Mapping[str, object]) -> bool:
+    """Whether directed ``tags`` ask for a setting in three dimensions."""
+    return "background_animation" in tags or "layer_parallax" in tags
 
 
 __all__ = ["DIRECTED", "WANTS", "Direction", "Span", "with_needs"]

@@ -13,7 +13,7 @@ from animatrix.knowledge import Directive, Tag
 from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
 from animatrix.synthetic.camera import TRACKING
 from animatrix.synthetic.design import Design, cast_design
-from animatrix.synthetic.direction import DIRECTED, PLACED, TALL, Direction, opened, stops_blinks, with_needs
+from animatrix.synthetic.direction import DIRECTED, PLACED, TALL, Direction, modelled, opened, stops_blinks, with_needs
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
 from animatrix.synthetic.exaggerate import Asked
 from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
@@ -161,6 +161,8 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     if prefer_new:
         order.sort(key=lambda n: not PLACES[n].held_out)
     place = next(n for n in order if _suits(PLACES[n], n, hour, air, cast))
+    if modelled(Direction.of(directive).tags):
+        place = "street"
     hours = [h for h in PLACES[place].hours if not ("flat_even" in lights and h != "day")]
     hour_draw, sky_draw = place_rng.random(), place_rng.random()
     hour = hour or (hours or ["day"])[int(hour_draw * len(hours or ["day"]))]
@@ -348,6 +350,9 @@ def complete(directive: Directive, scene: Scene) -> Directive:
         "background_animation",
         "scrolled_background" if "follow" in scene.camera_moves else "static_background",
     )
+    if modelled(scene.direction.tags):  # neither a painting nor still
+        whole.pop("background_style", None)
+        whole["background_animation"] = [Tag(v, None) for v in scene.direction.values("background_animation")]
     put("shot_scale", scene.shot_scale)
     put("camera_angle", "eye_level")
     put("horizon", "level_horizon")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animatrix.synthetic.acting import RUN_PERIOD, WALK_PERIOD, smooth
+from animatrix.synthetic.camera import SPEEDS
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.pose import Body, Pose, between, solve
 from animatrix.synthetic.scene import Scene
@@ -239,6 +240,17 @@ def _calm(scene: Scene) -> Change:
         return p.but(
             x=0.0, lean=0.12 * p.lean, head=0.15 * p.head, nod=0.15 * p.nod, stretch=1 + 0.1 * (p.stretch - 1), yaw=0.4
         )
+
+    return change
+
+
+def _circled(scene: Scene) -> Change:
+    """The eye goes round the figure: it turns as far as the setting does."""
+    a = SPEEDS[scene.move_speed][0] * 24 * 1.45
+
+    def change(t: float, p: Pose) -> Pose:
+        turned = -0.30 + a * t / 0.46
+        return p.but(yaw=float(np.clip(turned, -0.3, 1.0)), front=float(np.clip(1.0 - 0.4 * turned, 0.3, 1.0)))
 
     return change
 
@@ -511,9 +523,11 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
         "acting_register",
     )
     asked = {name for name in acting if name in d.tags}
-    if not asked and scene.shot_scale not in CLOSE:
+    if not asked and scene.shot_scale not in CLOSE and "orbit" not in scene.camera_moves:
         return performance
     held_back = (CLOSE[scene.shot_scale](scene),) if scene.shot_scale in CLOSE else ()
+    if "orbit" in scene.camera_moves:
+        held_back = (*held_back, _circled(scene))
     principles = frozenset(d.values("motion_principle"))
     move = None
     if scene.action in EXTREMES and ("spacing" in d.tags or "motion_principle" in d.tags):

@@ -45,7 +45,11 @@ def flash_burst(g: Ground) -> np.ndarray:
     a = (np.arange(n) + 0.35 * rng.random(n)) * TAU / n
     open_ = min(1.0, 0.45 + g.age * 3.2) * (1 + 0.03 * np.sin(9 * g.age))
     r = np.where(np.arange(n) % 2 == 0, 0.62 + 0.40 * rng.random(n), 0.34 + 0.08 * rng.random(n)) * h * open_
-    for reach, paint in ((1.0, mix(g.accent, (255, 255, 255), 0.35)), (0.84, (255, 246, 190)), (0.66, (255, 255, 255))):
+    for reach, paint in (
+        (1.0, mix(g.accent, (255, 255, 255), 0.35)),
+        (0.84, (255, 246, 190)),
+        (0.66, (255, 255, 255)),
+    ):
         star = np.stack([g.centre[0] + 1.25 * r * reach * np.cos(a), g.centre[1] + r * reach * np.sin(a)], 1)
         _poly(out, star, g.box.raw(paint))
     return out
@@ -55,7 +59,10 @@ def gloom_gradient(g: Ground) -> np.ndarray:
     """Dark uneven gradient with murk hanging from above."""
     w, h = g.size
     y = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
-    top, low = np.array(g.box.final((20, 16, 44)), np.float32), np.array(g.box.final((92, 88, 140)), np.float32)
+    top, low = (
+        np.array(g.box.final((20, 16, 44)), np.float32),
+        np.array(g.box.final((92, 88, 140)), np.float32),
+    )
     out = np.repeat(top + (low - top) * y**1.4, w, 1)
     out = (0.90 * out + 0.10 * g.back).astype(np.uint8)
     rng = np.random.default_rng([g.seed, 72])
@@ -83,8 +90,14 @@ def _flower(x: float, y: float, r: float, turn: float) -> np.ndarray:
 def flower_sparkle_ground(g: Ground) -> np.ndarray:
     """Flowers, bubbles and soft stars float behind the character."""
     w, h = g.size
-    u = (np.linspace(0, 1, w, dtype=np.float32)[None] * 0.5 + np.linspace(0, 1, h, dtype=np.float32)[:, None] * 0.7)[..., None]
-    a, b = np.array(g.box.final((255, 226, 240)), np.float32), np.array(g.box.final((214, 226, 255)), np.float32)
+    u = (
+        np.linspace(0, 1, w, dtype=np.float32)[None] * 0.5
+        + np.linspace(0, 1, h, dtype=np.float32)[:, None] * 0.7
+    )[..., None]
+    a, b = (
+        np.array(g.box.final((255, 226, 240)), np.float32),
+        np.array(g.box.final((214, 226, 255)), np.float32),
+    )
     out = np.rint(a + (b - a) * np.clip(u, 0, 1)).astype(np.uint8)
     rng = np.random.default_rng([g.seed, 73])
     petals = ((255, 158, 190), (255, 206, 120), (190, 160, 246), (255, 255, 255))
@@ -101,8 +114,24 @@ def flower_sparkle_ground(g: Ground) -> np.ndarray:
             _poly(out, _flower(x, y, r * 0.30, 0), g.box.final((255, 226, 110)))
         elif k % 3 == 1:
             centre = (int(x * 16), int(y * 16))
-            cv2.circle(out, centre, int(r * 0.8 * 16), g.box.final((255, 255, 255)), max(1, round(h / 110)), cv2.LINE_AA, _SHIFT)
-            cv2.circle(out, (int((x - 0.28 * r) * 16), int((y - 0.3 * r) * 16)), int(r * 0.18 * 16), (255, 255, 255), -1, cv2.LINE_AA, _SHIFT)
+            cv2.circle(
+                out,
+                centre,
+                int(r * 0.8 * 16),
+                g.box.final((255, 255, 255)),
+                max(1, round(h / 110)),
+                cv2.LINE_AA,
+                _SHIFT,
+            )
+            cv2.circle(
+                out,
+                (int((x - 0.28 * r) * 16), int((y - 0.3 * r) * 16)),
+                int(r * 0.18 * 16),
+                (255, 255, 255),
+                -1,
+                cv2.LINE_AA,
+                _SHIFT,
+            )
         else:
             t = np.arange(8) * np.pi / 4
             beat = 0.75 + 0.35 * np.sin(TAU * (0.8 * g.age + s))
@@ -114,7 +143,10 @@ def flower_sparkle_ground(g: Ground) -> np.ndarray:
 def abstract_swirl(g: Ground) -> np.ndarray:
     """Painted spiral bands turn as one design in place of the set."""
     w, h = g.size
-    x, y = np.arange(w, dtype=np.float32)[None] - g.centre[0], np.arange(h, dtype=np.float32)[:, None] - g.centre[1]
+    x, y = (
+        np.arange(w, dtype=np.float32)[None] - g.centre[0],
+        np.arange(h, dtype=np.float32)[:, None] - g.centre[1],
+    )
     r = np.hypot(x, y) / h
     a = np.arctan2(y, x)
     phase = a * 3 / TAU + 1.35 * np.log(r + 0.10) + 0.10 * np.sin(5 * a + 7 * r) - 0.55 * g.age
@@ -142,7 +174,9 @@ GROUNDS: dict[str, Callable[[Ground], np.ndarray]] = {
 }
 
 
-def motion_lines(frame: np.ndarray, alpha: np.ndarray, velocity: np.ndarray, box: Paintbox, key: int) -> np.ndarray:
+def motion_lines(
+    frame: np.ndarray, alpha: np.ndarray, velocity: np.ndarray, box: Paintbox, key: int
+) -> np.ndarray:
     """Short strokes behind the figure along the way it came.
 
     Args:
@@ -161,7 +195,11 @@ def motion_lines(frame: np.ndarray, alpha: np.ndarray, velocity: np.ndarray, box
     lo, hi = float(across.min()), float(across.max())
     rng = np.random.default_rng([key, 74])
     out = frame.copy()
-    paint = box.final((252, 252, 255)) if box.hour.lamps else mix(box.final((250, 250, 255)), box.final((70, 70, 110)), 0.15)
+    paint = (
+        box.final((252, 252, 255))
+        if box.hour.lamps
+        else mix(box.final((250, 250, 255)), box.final((70, 70, 110)), 0.15)
+    )
     count = 9
     reach = min(0.34, 0.13 + 6 * speed / h) * h
     for k in range(count):

@@ -32,8 +32,12 @@ def _fibre(w: int, h: int, seed: int) -> np.ndarray:
     """Static tooth and fibres of paper, about -1..1 ``float32 [H,W,1]``."""
     rng = np.random.default_rng([seed, 81])
     fine = rng.standard_normal((h, w), np.float32)
-    long = cv2.GaussianBlur(rng.standard_normal((h, w), np.float32), (0, 0), sigmaX=0.012 * h + 0.6, sigmaY=0.5)
-    tall = cv2.GaussianBlur(rng.standard_normal((h, w), np.float32), (0, 0), sigmaX=0.5, sigmaY=0.010 * h + 0.6)
+    long = cv2.GaussianBlur(
+        rng.standard_normal((h, w), np.float32), (0, 0), sigmaX=0.012 * h + 0.6, sigmaY=0.5
+    )
+    tall = cv2.GaussianBlur(
+        rng.standard_normal((h, w), np.float32), (0, 0), sigmaX=0.5, sigmaY=0.010 * h + 0.6
+    )
     broad = cv2.resize(rng.standard_normal((7, 11)).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
     out = 0.35 * fine + 0.8 * long / long.std() + 0.6 * tall / tall.std() + 0.35 * broad
     return np.tanh(out / 1.6)[..., None]
@@ -68,7 +72,9 @@ def chromatic_aberration(frame: np.ndarray, p: Print) -> np.ndarray:
     out = frame.copy()
     for channel, s in ((0, 1 + k), (2, 1 - k)):
         m = np.float32([[s, 0, (1 - s) * (w - 1) / 2], [0, s, (1 - s) * (h - 1) / 2]])
-        out[..., channel] = cv2.warpAffine(frame[..., channel], m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        out[..., channel] = cv2.warpAffine(
+            frame[..., channel], m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
     return out
 
 
@@ -123,7 +129,9 @@ def harmony_still(frame: np.ndarray, p: Print) -> np.ndarray:
     out = np.where(grey > 150, out + 7 * np.clip(strokes, 0.2, 2)[..., None], out)
     out = out * (1 - 0.40 * contour) + np.array([52, 24, 30], np.float32) * 0.40 * contour
     v = _fibre(w, h, p.seed & 0xFFFF)
-    return np.clip(np.rint(out * np.array([1.05, 0.99, 0.92], np.float32) * (1 + 0.05 * v)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(out * np.array([1.05, 0.99, 0.92], np.float32) * (1 + 0.05 * v)), 0, 255).astype(
+        np.uint8
+    )
 
 
 FILTERS: dict[str, Callable[[np.ndarray, Print], np.ndarray]] = {
@@ -145,6 +153,11 @@ def paper(frame: np.ndarray, p: Print) -> np.ndarray:
     return np.clip(np.rint(frame * (1 + 0.055 * _fibre(w, h, p.seed & 0xFFFF))), 0, 255).astype(np.uint8)
 
 
+def silver(frame: np.ndarray, p: Print) -> np.ndarray:
+    """Black and white stock: no hue at all."""
+    return cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
 def coarse_grain(frame: np.ndarray, p: Print) -> np.ndarray:
     """Grain of fast black and white stock, and its narrow range."""
     h, w = frame.shape[:2]
@@ -160,7 +173,13 @@ def weave(frame: np.ndarray, p: Print) -> np.ndarray:
     a = np.random.default_rng([p.seed, 85]).random(4) * 2 * np.pi
     dx = 0.0022 * h * (np.sin(0.62 * p.t + a[0]) + 0.6 * np.sin(1.9 * p.t + a[1])) * 0.7
     dy = 0.0022 * h * (np.sin(0.47 * p.t + a[2]) + 0.6 * np.sin(2.3 * p.t + a[3])) * 0.7
-    return cv2.warpAffine(frame, np.float32([[1, 0, dx], [0, 1, dy]]), (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        frame,
+        np.float32([[1, 0, dx], [0, 1, dy]]),
+        (w, h),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def printed(frame: np.ndarray, p: Print) -> np.ndarray:
@@ -180,11 +199,20 @@ def specks(frame: np.ndarray, p: Print) -> np.ndarray:
     for _ in range(9):
         x, y, r, v = rng.random(4)
         paint = (244, 240, 228) if v < 0.55 else (36, 28, 30)
-        cv2.circle(out, (int(x * w * 16), int(y * h * 16)), int((0.0025 + 0.0045 * r) * h * 16), paint, -1, cv2.LINE_AA, 4)
+        cv2.circle(
+            out,
+            (int(x * w * 16), int(y * h * 16)),
+            int((0.0025 + 0.0045 * r) * h * 16),
+            paint,
+            -1,
+            cv2.LINE_AA,
+            4,
+        )
     return out
 
 
 FILM: dict[str, Callable[[np.ndarray, Print], np.ndarray]] = {
+    "silver": silver,
     "paper": paper,
     "coarse_grain": coarse_grain,
     "weave": weave,

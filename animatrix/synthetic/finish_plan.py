@@ -42,7 +42,7 @@ TRADITIONS: dict[str, Bundle] = {
     ),
     "ink_wash": Bundle(
         ("brush_ink",), "continuous_tone", (), "monochrome", "grey", "watercolor_wash",
-        paint="ink_wash_paint", film=("paper",), weight=0.7,
+        paint="ink_wash_paint", film=("silver", "paper"), weight=0.7,
     ),
     "storybook_watercolor": Bundle(
         ("color_trace",), "one_step", (), "", "", "watercolor_wash", paint="watercolour_paint", film=("paper",)
@@ -54,7 +54,7 @@ TRADITIONS: dict[str, Bundle] = {
 ERAS: dict[str, Bundle] = {
     "tv_1960s_monochrome": Bundle(
         ("bold_outline",), "no_shadow", (), "monochrome", "grey", "", ("film_grain",),
-        film=("coarse_grain", "weave"), weight=1.35, ink=1.0,
+        film=("silver", "coarse_grain", "weave"), weight=1.35, ink=1.0,
     ),
     "tv_1970s": Bundle(
         ("bold_outline",), "one_step", (), "vivid", "", "", ("film_grain",), film=("specks",), weight=1.2, ink=1.0
@@ -93,7 +93,7 @@ class FinishPlan:
     lights: Spans = ()
     finish: Spans = ()
     designs: Spans = ()
-    key: str = ""  # high_key, low_key, local_source or underlight
+    keys: tuple[str, ...] = ()  # high_key, low_key, local_source: light on the whole picture
     cel: tuple[str, ...] = ()  # CEL_TREATMENTS in order
     film: tuple[str, ...] = ()
     weight: float = 1.0
@@ -150,7 +150,6 @@ def plan_finish(d: Directive) -> FinishPlan:
         treatments = tuple(dict.fromkeys((*t.treatments, *e.treatments)))
     steps = first("shading_steps", e.steps, t.steps, "one_step")
     lighting = values("lighting")
-    key = next((v for v in lighting if v in ("high_key", "low_key", "local_source")), "")
     cel = (
         *([steps] if steps in _LUMO else []),
         *(["underlit"] if "underlight" in lighting else []),
@@ -172,7 +171,7 @@ def plan_finish(d: Directive) -> FinishPlan:
         lights=spanned("light_effect", *e.lights),
         finish=tuple(_settled(s, d) for s in spanned("finish", *e.finish)),
         designs=spanned("effect_design"),
-        key=key,
+        keys=tuple(v for v in lighting if v in ("high_key", "low_key", "local_source")),
         cel=cel,
         film=(*t.film, *e.film),
         weight=t.weight * e.weight,

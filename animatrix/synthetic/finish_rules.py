@@ -35,6 +35,7 @@ FINISH_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     *(("manga_symbol", v, "shot_scale", _NEAR) for v in ON_THE_EYES),
     *(("manga_symbol", v, "shot_scale", ("full", *_NEAR)) for v in SYMBOLS if v not in ON_THE_EYES),
     *(("manga_symbol", v, "framing", _FACED) for v in SYMBOLS),
+    ("lighting", "high_key", "lighting", ("high_key", "golden_hour", "backlight", "underlight")),
     ("graphic_device", "motion_lines", "action", (*MOVING, "speak", "gesture")),
     ("finish", "harmony_still", "drawing_cadence", ("still",)),
 )

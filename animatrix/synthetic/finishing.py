@@ -46,7 +46,7 @@ def paintbox_of(scene: Scene) -> Paintbox:
         scene.weather == "cloudy",
         plan.grade,
         "backlight" in scene.lighting,
-        plan.key,
+        "high_key" if "high_key" in plan.keys else "",
         spot_colour(scene),
     )
 
@@ -119,7 +119,6 @@ class Finishing:
             return cel
         matte = matte_of(drawing, self.costume, cel, to_screen, line_px, window, self.style, unit, anchor)
         return treat(cel, matte, plan.cel, side, self.box, self.size[1] * self.oversample, self.seed + moment)
-
 
     def film(self, frame: np.ndarray, t: int, laid: list[str]) -> np.ndarray:
         """Filters in force at frame ``t``, then what the film stock itself does."""

@@ -120,7 +120,12 @@ class Fx:
     def shine(self, x: float, y: float, r: float, paint: Rgb, strength: float = 1.0) -> None:
         """Round light with a soft edge, ``r`` px."""
         w, h = self.size
-        x0, x1, y0, y1 = max(0, int(x - r)), min(w, int(x + r) + 1), max(0, int(y - r)), min(h, int(y + r) + 1)
+        x0, x1, y0, y1 = (
+            max(0, int(x - r)),
+            min(w, int(x + r) + 1),
+            max(0, int(y - r)),
+            min(h, int(y + r) + 1),
+        )
         if x1 <= x0 or y1 <= y0:
             return
         d = np.hypot(np.arange(x0, x1)[None] - x, np.arange(y0, y1)[:, None] - y) / max(r, 1e-6)
@@ -148,7 +153,9 @@ class Fx:
             q = q + n * (teeth * 0.075 * size)[:, None]
         return q
 
-    def shapes(self, sheet: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], ramp, key: int = 0) -> None:
+    def shapes(
+        self, sheet: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], ramp, key: int = 0
+    ) -> None:
         """Closed shapes that merge, each with inner tones drawn towards its own focus.
 
         Args:
@@ -165,7 +172,9 @@ class Fx:
         if d.outline:
             for q in outlines:
                 self.line(sheet, q, self.box.ink(ramp[0], 0.9), max(1.6, 0.014 * self.px), closed=True)
-        tones = [ramp[0], ramp[1], ramp[2]] if d.tones == 3 else [ramp[0], ramp[2]] if d.tones == 2 else [ramp[1]]
+        tones = (
+            [ramp[0], ramp[1], ramp[2]] if d.tones == 3 else [ramp[0], ramp[2]] if d.tones == 2 else [ramp[1]]
+        )
         if d.ragged:
             tones = [mix(ramp[0], INK, 0.80), mix(ramp[1], INK, 0.15)]
         for k, paint in enumerate(tones):
@@ -214,11 +223,15 @@ class Fx:
             for _ in range(12):
                 at = lo + (hi - lo) * (r.random(2) * 1.2 - 0.1)
                 cv2.circle(mask, (int(at[0]), int(at[1])), max(1, int(0.03 * size)), 255, -1, cv2.LINE_AA)
-            cover = np.maximum(cover, cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.10 * size)).astype(np.float32) / 255)
+            cover = np.maximum(
+                cover, cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.10 * size)).astype(np.float32) / 255
+            )
             core = np.zeros((h, w), np.uint8)
             q = focus + (curve(p, 4) - focus) * 0.55
             cv2.fillPoly(core, [np.rint(q * _ONE).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
-            heat = np.maximum(heat, cv2.GaussianBlur(core, (0, 0), max(1.0, 0.12 * size)).astype(np.float32) / 255)
+            heat = np.maximum(
+                heat, cv2.GaussianBlur(core, (0, 0), max(1.0, 0.12 * size)).astype(np.float32) / 255
+            )
         cover = np.clip(cover * 1.25, 0, 1)[..., None]
         c = np.asarray(ramp, np.float32)
         u = np.clip(heat * 2, 0, 2)[..., None]

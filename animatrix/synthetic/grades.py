@@ -119,7 +119,7 @@ class HighKeyBox(Paintbox):
     """Exposed for the shadows: everything lies in the upper third."""
 
     def final(self, c: Rgb) -> Rgb:
-        return mix(super().final(c), (255, 255, 255), 0.46)
+        return mix(super().final(c), (255, 255, 255), 0.54)
 
     def ink(self, c: Rgb, strength: float = 0.70) -> Rgb:
         return mix(super().ink(c, strength), (90, 60, 80), 0.35)

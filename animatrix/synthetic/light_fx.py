@@ -73,8 +73,12 @@ def lens_flare(frame: np.ndarray, s: Light) -> np.ndarray:
     middle = np.array([w / h / 2, 0.5])
     light = np.zeros((h, w, 3), np.float32)
     d = np.hypot(x - source[0], y - source[1])
-    light += (np.exp(-((d / 0.075) ** 2)) * 1.1 + 0.50 * np.exp(-d / 0.16))[..., None] * _tone((255, 244, 214))
-    light += (np.exp(-np.abs(y - source[1]) / 0.008) * np.exp(-np.abs(x - source[0]) / 0.5))[..., None] * _tone((150, 190, 255))
+    light += (np.exp(-((d / 0.075) ** 2)) * 1.1 + 0.50 * np.exp(-d / 0.16))[..., None] * _tone(
+        (255, 244, 214)
+    )
+    light += (np.exp(-np.abs(y - source[1]) / 0.008) * np.exp(-np.abs(x - source[0]) / 0.5))[
+        ..., None
+    ] * _tone((150, 190, 255))
     for at, r, c, k in ((0.45, 0.035, (120, 255, 190), 0.45), (0.72, 0.060, (255, 190, 110), 0.34), (1.25, 0.045, (130, 170, 255), 0.48),
                         (1.55, 0.095, (255, 120, 200), 0.30), (1.95, 0.155, (120, 220, 255), 0.28)):  # fmt: skip
         p = source + (middle - source) * at
@@ -105,11 +109,17 @@ def light_shafts(frame: np.ndarray, s: Light) -> np.ndarray:
     g = s.rng(1)
     beams = np.zeros((h, w), np.float32)
     for k in range(7):
-        c = side * -(0.02 + 0.135 * k) + 0.04 * (g.random() - 0.5) + 0.006 * np.sin(TAU * (0.25 * s.age + g.random()))
+        c = (
+            side * -(0.02 + 0.135 * k)
+            + 0.04 * (g.random() - 0.5)
+            + 0.006 * np.sin(TAU * (0.25 * s.age + g.random()))
+        )
         half = 0.020 + 0.028 * g.random()
         beams += (0.6 + 0.4 * np.sin(TAU * (0.22 * s.age + g.random()))) * np.exp(-(((a - c) / half) ** 2))
     fade = np.clip(1.32 - r * 0.72, 0, 1)
-    return _add(frame, (np.clip(beams, 0, 1.2) * fade)[..., None] * _tone(s.box.raw((255, 240, 196))) * (0.66 * s.env))
+    return _add(
+        frame, (np.clip(beams, 0, 1.2) * fade)[..., None] * _tone(s.box.raw((255, 240, 196))) * (0.66 * s.env)
+    )
 
 
 def bloom(frame: np.ndarray, s: Light) -> np.ndarray:
@@ -143,7 +153,7 @@ def glint(frame: np.ndarray, s: Light) -> np.ndarray:
         np.clip(1 - u / size, 0, 1) * np.clip(1.2 - v / (0.016 * k * np.clip(1 - u / size, 0.05, 1)), 0, 1),
         np.clip(1 - v / size, 0, 1) * np.clip(1.2 - u / (0.016 * k * np.clip(1 - v / size, 0.05, 1)), 0, 1),
     )
-    halo = np.exp(-(((x**2 + y**2) / (0.055 * k) ** 2))) * 0.9
+    halo = np.exp(-((x**2 + y**2) / (0.055 * k) ** 2)) * 0.9
     return _add(frame, np.maximum(np.clip(arm * 1.6, 0, 1), halo)[..., None] * _tone((255, 255, 250)))
 
 
@@ -178,7 +188,12 @@ def heat_distortion(frame: np.ndarray, s: Light) -> np.ndarray:
     dx = np.sin(TAU * (y / (0.19 * h) + 1.3 * t) + 1.5 * np.sin(TAU * x / (0.42 * h)))
     dy = np.sin(TAU * (x / (0.26 * h) + 0.8 * t) + 1.2 * np.sin(TAU * (y / (0.3 * h) + t)))
     return cv2.remap(
-        frame, x + amp * dx.astype(np.float32), y + 0.55 * amp * dy.astype(np.float32), cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT
+        frame,
+        x + amp * dx.astype(np.float32),
+        y + 0.55 * amp * dy.astype(np.float32),
+        cv2.INTER_LINEAR,
+        None,
+        cv2.BORDER_REFLECT,
     )
 
 
@@ -239,13 +254,27 @@ def local_source(frame: np.ndarray, s: Light) -> np.ndarray:
     def poly(pts, paint) -> None:
         cv2.fillPoly(out, [np.rint(np.asarray(pts) * 16).astype(np.int32)], paint, cv2.LINE_AA, 4)
 
-    poly([(lx - 0.006 * h, -2), (lx + 0.006 * h, -2), (lx + 0.006 * h, ly - r), (lx - 0.006 * h, ly - r)], (40, 30, 34))
+    poly(
+        [(lx - 0.006 * h, -2), (lx + 0.006 * h, -2), (lx + 0.006 * h, ly - r), (lx - 0.006 * h, ly - r)],
+        (40, 30, 34),
+    )
     poly(body, s.box.raw((255, 196, 96)))
     poly(np.array([lx, ly]) + (body - (lx, ly)) * (0.55, 0.8), s.box.raw((255, 240, 190)))
     for top in (-1, 1):
         cy = ly + top * 1.08 * r
-        poly([(lx - 0.45 * r, cy - 0.10 * r), (lx + 0.45 * r, cy - 0.10 * r), (lx + 0.45 * r, cy + 0.10 * r), (lx - 0.45 * r, cy + 0.10 * r)], (60, 34, 32))
+        poly(
+            [
+                (lx - 0.45 * r, cy - 0.10 * r),
+                (lx + 0.45 * r, cy - 0.10 * r),
+                (lx + 0.45 * r, cy + 0.10 * r),
+                (lx - 0.45 * r, cy + 0.10 * r),
+            ],
+            (60, 34, 32),
+        )
     return out
 
 
-KEYS: dict[str, Callable[[np.ndarray, Light], np.ndarray]] = {"low_key": low_key, "local_source": local_source}
+KEYS: dict[str, Callable[[np.ndarray, Light], np.ndarray]] = {
+    "low_key": low_key,
+    "local_source": local_source,
+}

@@ -46,11 +46,21 @@ def fire(f: Fx) -> None:
             beat = (f.age * (1.9 + 0.5 * g.random()) + g.random()) % 1.0
             high = size * f.px * f.env * (0.62 + 0.38 * np.sin(np.pi * beat)) * (1 - 0.16 * abs(n - 2))
             x = base[0] + (n - 2) * 0.15 * size * f.px
-            parts.append(_tongue((x, base[1]), high, 0.34 * size * f.px * (0.5 + 0.5 * f.env), 0.05 * f.px * (n - 2), beat))
+            parts.append(
+                _tongue(
+                    (x, base[1]), high, 0.34 * size * f.px * (0.5 + 0.5 * f.env), 0.05 * f.px * (n - 2), beat
+                )
+            )
             if beat > 0.55 and f.env > 0.4:  # a tongue breaks off and burns out
                 up = (beat - 0.55) / 0.45
                 y = base[1] - high * (0.95 + 0.5 * up)
-                bit = _tongue((x + 0.03 * f.px * np.sin(9 * up), y), 0.13 * size * f.px * (1.1 - up), 0.07 * f.px * (1.1 - up), 0, beat)
+                bit = _tongue(
+                    (x + 0.03 * f.px * np.sin(9 * up), y),
+                    0.13 * size * f.px * (1.1 - up),
+                    0.07 * f.px * (1.1 - up),
+                    0,
+                    beat,
+                )
                 parts.append(bit)
         f.shapes(sheet, parts, ramp, int(place * 50) & 63)
         f.shine(base[0], base[1] - 0.2 * f.px, 0.7 * size * f.px * 1.6, FIRE[1], 0.30 * f.env)
@@ -89,7 +99,9 @@ def explosion(f: Fx) -> None:
         reach = (0.06 + 0.30 * ((n * 0.618) % 1.0) ** 0.6) * h * burst
         roll = 0.05 * h * np.sin(TAU * (0.4 * t + g.random()))
         size = (0.11 + 0.08 * g.random()) * h * (0.5 + 0.5 * burst) * (1 - 0.85 * gone) * (1 + 0.25 * cool)
-        blobs.append((c[0] + reach * np.cos(a) + roll, c[1] + 0.8 * reach * np.sin(a) - 0.24 * h * cool, size))
+        blobs.append(
+            (c[0] + reach * np.cos(a) + roll, c[1] + 0.8 * reach * np.sin(a) - 0.24 * h * cool, size)
+        )
     blobs.sort(key=lambda b: b[1])
     smoke = [f.dim(v) for v in SMOKE]
     f.puffs(f.back, [(x, y - 0.05 * h - 0.1 * h * cool, r * 1.12) for x, y, r in blobs[:7]], smoke, 31)
@@ -98,7 +110,11 @@ def explosion(f: Fx) -> None:
         f.puffs(f.back, [(x, y, r * 0.55) for x, y, r in blobs[4:11]], [f.paint(v) for v in FIRE], 33)
         f.shine(*c, 0.8 * h, FIRE[1], 0.5 * (1 - cool))
     g = f.rng(4)
-    v = np.stack([np.cos(a := g.random(16) * TAU), np.sin(a) - 0.6], 1) * (0.7 + 0.9 * g.random(16))[:, None] * h
+    v = (
+        np.stack([np.cos(a := g.random(16) * TAU), np.sin(a) - 0.6], 1)
+        * (0.7 + 0.9 * g.random(16))[:, None]
+        * h
+    )
     for n, p in enumerate(ballistic(c, v, np.full(16, t), 2.2 * h)):
         if t < 1.1:
             f.needle(f.back, p - v[n] * 0.045, p, f.paint(FIRE[1]) if n % 2 else f.dim(SMOKE[0]), 0.016 * h)
@@ -117,7 +133,9 @@ def smoke(f: Fx) -> None:
         x = base[0] + (0.10 * np.sin(TAU * (u * 0.8 + g.random() * 0.3)) + 0.30 * s * u * u) * f.px
         y = base[1] - (0.05 + 0.92 * u) * f.px
         fade = 1 - max(0.0, u - 0.72) / 0.28
-        blobs.append((x, y, (0.075 + 0.135 * u) * f.px * fade * min(1.0, f.env * 2) * (0.85 + 0.3 * g.random())))
+        blobs.append(
+            (x, y, (0.075 + 0.135 * u) * f.px * fade * min(1.0, f.env * 2) * (0.85 + 0.3 * g.random()))
+        )
     blobs.sort(key=lambda b: b[1])
     f.puffs(f.back, [b for b in blobs if b[2] > 1], [f.dim(c) for c in SMOKE], 41)
 
@@ -136,7 +154,13 @@ def dust_cloud(f: Fx) -> None:
             side = (k - 2) / 2
             x = f.points["feet"][0] + (side * 0.20 * e - f.facing * 0.26 * e - f.facing * 0.05) * f.px
             y = _ground(f)[1] - (0.015 + 0.075 * e * (1 - abs(side) * 0.5) * g.random()) * f.px
-            blobs.append((x, y, (0.028 + 0.062 * e) * f.px * (1 - max(0.0, u - 0.55) / 0.45) * (0.7 + 0.5 * g.random())))
+            blobs.append(
+                (
+                    x,
+                    y,
+                    (0.028 + 0.062 * e) * f.px * (1 - max(0.0, u - 0.55) / 0.45) * (0.7 + 0.5 * g.random()),
+                )
+            )
     f.puffs(f.front, [b for b in blobs if b[2] > 0.7], ramp, 51)
 
 
@@ -160,7 +184,9 @@ def water_splash(f: Fx) -> None:
     pts.append((base[0] + wide, base[1]))
     if u < 0.86:
         f.shapes(f.front, [(np.array(pts), base + (0.0, 0.02 * f.px))], ramp, 61)
-    ring = np.stack([base[0] + wide * 1.25 * np.cos(a := np.linspace(0, TAU, 40)), base[1] + 0.10 * wide * np.sin(a)], 1)
+    ring = np.stack(
+        [base[0] + wide * 1.25 * np.cos(a := np.linspace(0, TAU, 40)), base[1] + 0.10 * wide * np.sin(a)], 1
+    )
     f.line(f.front, ring, ramp[2], 0.008 * f.px)
     g = f.rng(8, n)
     v = np.stack([(g.random(18) * 2 - 1) * 0.85, -(0.8 + 0.9 * g.random(18))], 1) * f.px
@@ -237,7 +263,9 @@ def sparks(f: Fx) -> None:
         for k in range(count):
             if t < lives[k]:
                 speed = v[k] + (0.0, 2.6 * h * t)
-                f.needle(f.front, p[k] - speed * 0.045, p[k], f.paint(FIRE[2] if k % 2 else FIRE[1]), 0.013 * h)
+                f.needle(
+                    f.front, p[k] - speed * 0.045, p[k], f.paint(FIRE[2] if k % 2 else FIRE[1]), 0.013 * h
+                )
         if t < 0.12:
             f.shine(*at, 0.22 * h, FIRE[2], 0.9)
             star = [(at[0] + r * np.cos(b), at[1] + r * np.sin(b)) for b, r in
@@ -265,7 +293,11 @@ def debris(f: Fx) -> None:
         q = f.rng(13, n, k).random(m) * 0.55 + 0.65
         chunk = p[k] + np.stack([np.cos(a) * q, np.sin(a) * q * 0.85], 1) * r
         f.fill(f.front if k % 3 else f.back, chunk, f.dim(stone[0]))
-        f.fill(f.front if k % 3 else f.back, np.concatenate([chunk[: m // 2 + 1], [p[k]]]), f.dim(stone[1 + k % 2]))
+        f.fill(
+            f.front if k % 3 else f.back,
+            np.concatenate([chunk[: m // 2 + 1], [p[k]]]),
+            f.dim(stone[1 + k % 2]),
+        )
     puff = [(base[0] + (k - 2.5) * 0.09 * f.px, base[1] - (0.02 + 0.03 * (k % 2)) * f.px, (0.03 + 0.09 * ease_out(t / 0.5)) * f.px * max(0.0, 1 - t))
             for k in range(6)]  # fmt: skip
     f.puffs(f.front, [b for b in puff if b[2] > 1], [f.dim(c) for c in DUST], 71)

@@ -49,7 +49,9 @@ class Overlay:
         self.seed = shot.seed & 0xFFFFFF
         natural = tuple(s for s in self.scene.natural if s[0] in NATURE)
         self.effects: Spans = (*natural, *self.plan.powers)
-        self.active = bool(self.effects or self.plan.symbols or self.plan.lights or self.plan.key in light_fx.KEYS)
+        self.active = bool(
+            self.effects or self.plan.symbols or self.plan.lights or set(self.plan.keys) & set(light_fx.KEYS)
+        )
         self._placed: dict[int, Placed] = {}
         self._signs: dict[tuple, Cel | None] = {}
         self._last: tuple | None = None
@@ -72,7 +74,9 @@ class Overlay:
             "head": head,
             "hand": np.asarray(bones.get("arm_n", j.arm_n))[-1],
         }
-        self._placed[moment] = Placed(pose, head, np.array([[c, s], [-s, c]]), joints, to_screen, line_px, window)
+        self._placed[moment] = Placed(
+            pose, head, np.array([[c, s], [-s, c]]), joints, to_screen, line_px, window
+        )
 
     def ids(self, spans: Spans, air: np.ndarray) -> list[int]:
         """Drawing number per frame of the layer that ``spans`` are drawn on; equal numbers: the same drawing."""
@@ -101,7 +105,10 @@ class Overlay:
         placed = self._placed.get(moment)
         if placed is None:
             w, h = self.shot.size
-            return {n: np.array([w / 2, h * y]) for n, y in (("feet", 0.95), ("chest", 0.5), ("head", 0.3), ("hand", 0.6))}
+            return {
+                n: np.array([w / 2, h * y])
+                for n, y in (("feet", 0.95), ("chest", 0.5), ("head", 0.3), ("hand", 0.6))
+            }
         out = {}
         for name, p in placed.joints.items():
             q = (np.asarray(placed.to_screen(p[None]))[0] - (k - 1) / 2) / k  # type: ignore[operator]
@@ -135,7 +142,9 @@ class Overlay:
         back, front, glow = sheets
         key = self.seed * 31 + sum(name.encode())
         head = self.shot.layout.head_px * float(np.hypot(*self._matrix(t)[:, 0]))
-        life = (last - first + 1) / s.fps + before + (2.0 if last >= s.frames - 1 and name in RUNNING else 0.0)
+        life = (
+            (last - first + 1) / s.fps + before + (2.0 if last >= s.frames - 1 and name in RUNNING else 0.0)
+        )
         return Fx(
             self.shot.size, age, life, self._env(drawn, first, last), drawn, key, s.facing, head, points, alpha,
             self.shot.box, DESIGNS[design], back, front, glow,
@@ -151,7 +160,9 @@ class Overlay:
         _, first, last = span
         moment = int(self.shot.moments[t])
         cover = alpha.astype(np.float32) / 255
-        f = self._fx("disintegration", t, air, first, last, self._points(t, moment), cover, (None, None, None))
+        f = self._fx(
+            "disintegration", t, air, first, last, self._points(t, moment), cover, (None, None, None)
+        )
         gone = loss(f)[..., None]
         out = np.rint(frame * (1 - gone) + ground * gone).astype(np.uint8)
         return out, np.rint(alpha * (1 - gone[..., 0])).astype(np.uint8)
@@ -222,8 +233,8 @@ class Overlay:
     def light(self, frame: np.ndarray, alpha: np.ndarray, t: int, air: int) -> np.ndarray:
         """The light situation of the shot, then the lights added in compositing."""
         lights = [s for s in self.plan.lights if s[1] <= t <= s[2]]
-        key = light_fx.KEYS.get(self.plan.key)
-        if not lights and key is None:
+        keys = [light_fx.KEYS[v] for v in self.plan.keys if v in light_fx.KEYS]
+        if not lights and not keys:
             return frame
         s = self.scene
         points = self._points(t, int(self.shot.moments[t]))
@@ -237,7 +248,7 @@ class Overlay:
             )  # fmt: skip
 
         out = frame
-        if key is not None:
+        for key in keys:
             out = key(out, light(0, s.frames - 1))
         for name, first, last in lights:
             out = light_fx.LIGHTS[name](out, light(first, last))

@@ -76,7 +76,9 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
                 np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
             )
             q = line + bend
-            ends = (q[-1] - q[-2]) * (0.4 + 0.9 * rng.random()) if n > 2 else 0.0  # the hand runs over the corner
+            ends = (
+                (q[-1] - q[-2]) * (0.4 + 0.9 * rng.random()) if n > 2 else 0.0
+            )  # the hand runs over the corner
             q = np.concatenate([q, q[-1:] + ends])
             solid = rng.random(len(q) - 1) > 0.10 + 0.14 * k  # tooth of the paper
             run = np.flatnonzero(np.diff(np.concatenate([[0], solid.astype(int), [0]])))

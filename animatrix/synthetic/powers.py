@@ -42,7 +42,13 @@ def energy_sphere(f: Fx) -> None:
     g = f.rng(21, f.drawing)
     for k in range(4):
         b = g.random() * TAU
-        arc = jagged((x + r * np.cos(b), y + r * np.sin(b)), (x + 1.7 * r * np.cos(b + 0.5), y + 1.7 * r * np.sin(b + 0.5)), g, 0.3, 3)
+        arc = jagged(
+            (x + r * np.cos(b), y + r * np.sin(b)),
+            (x + 1.7 * r * np.cos(b + 0.5), y + 1.7 * r * np.sin(b + 0.5)),
+            g,
+            0.3,
+            3,
+        )
         f.line(f.front, arc, body if k % 2 else core, 0.010 * f.px)
     for k in range(9):  # motes are drawn in
         g = f.rng(22, k)
@@ -64,14 +70,23 @@ def energy_beam(f: Fx) -> None:
     g = f.rng(23, f.drawing)
     edge = 1 + 0.13 * g.standard_normal(22)
     for k, paint in enumerate((rim, body, core)):
-        half = (0.105, 0.072, 0.036)[k] * h * throb * end * (0.55 + 0.45 * ease_out(f.age / 0.4)) * np.minimum(1, 0.35 + 2.2 * x)
+        half = (
+            (0.105, 0.072, 0.036)[k]
+            * h
+            * throb
+            * end
+            * (0.55 + 0.45 * ease_out(f.age / 0.4))
+            * np.minimum(1, 0.35 + 2.2 * x)
+        )
         half = half * (edge if k < 2 else 1)
         top = np.stack([at[0] + reach * x, at[1] - half], 1)
         low = np.stack([at[0] + reach * x, at[1] + half], 1)
         f.fill(f.front, np.concatenate([top, low[::-1]]), paint)
     f.shine(*at, 0.34 * h * end, body, 0.9)
     f.shine(at[0] + reach * 0.5, at[1], 0.5 * h * end, rim, 0.35)
-    ball = np.stack([at[0] + 0.12 * h * end * np.cos(a := np.linspace(0, TAU, 14)), at[1] + 0.12 * h * end * np.sin(a)], 1)
+    ball = np.stack(
+        [at[0] + 0.12 * h * end * np.cos(a := np.linspace(0, TAU, 14)), at[1] + 0.12 * h * end * np.sin(a)], 1
+    )
     f.shapes(f.front, [(ball, at)], (rim, body, core), 82)
 
 
@@ -177,7 +192,10 @@ def shockwave_ring(f: Fx) -> None:
         for sheet, half in ((f.back, a > np.pi), (f.front, a <= np.pi)):
             idx = np.flatnonzero(half)
             f.fill(sheet, np.concatenate([outer[idx], hole[idx][::-1]]), paint)
-    dust = [(c[0] + r * 0.97 * np.cos(b), c[1] + r * tilt * 0.97 * np.sin(b), 0.035 * h * fade) for b in np.linspace(0, np.pi, 9)]
+    dust = [
+        (c[0] + r * 0.97 * np.cos(b), c[1] + r * tilt * 0.97 * np.sin(b), 0.035 * h * fade)
+        for b in np.linspace(0, np.pi, 9)
+    ]
     if flat and fade > 0.25:
         f.puffs(f.front, dust, [f.dim(v) for v in DUST], 91)
 
@@ -219,7 +237,11 @@ def light_particles(f: Fx) -> None:
         if r > 0.4:
             f.shine(x, y, 4.6 * r, rim, 0.75 * blink)
             a = np.linspace(0, TAU, 10, endpoint=False)
-            f.fill(f.front if k % 3 else f.back, np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1), mix(body, core, blink))
+            f.fill(
+                f.front if k % 3 else f.back,
+                np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1),
+                mix(body, core, blink),
+            )
 
 
 def missile_trails(f: Fx) -> None:
@@ -239,12 +261,16 @@ def missile_trails(f: Fx) -> None:
             v = np.asarray(v, float)
             loop = np.exp(-(((v - 0.45 - 0.2 * ph) / 0.18) ** 2))
             x = w / 2 + s * ((v - 0.5) * 1.5 * w - 0.20 * h * loop * np.sin(TAU * (2 * v + ph)))
-            return np.stack([x, lane + curl * np.sin(TAU * (1.1 * v + ph)) + 0.12 * h * loop * np.cos(TAU * 2 * v)], -1)
+            return np.stack(
+                [x, lane + curl * np.sin(TAU * (1.1 * v + ph)) + 0.12 * h * loop * np.cos(TAU * 2 * v)], -1
+            )
 
         v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 32)
         p = path(v)
         age = np.clip((u - v) / 0.85, 0, 1)
-        puffs = [(x, y, (0.017 + 0.042 * np.sqrt(a)) * h * (1 - a**3)) for (x, y), a in zip(p, age, strict=True)]
+        puffs = [
+            (x, y, (0.017 + 0.042 * np.sqrt(a)) * h * (1 - a**3)) for (x, y), a in zip(p, age, strict=True)
+        ]
         f.puffs(sheet, [b for b in puffs if b[2] > 0.8], smoke, 100 + 16 * k)
         if u < 1.25:
             tip, d = p[-1], p[-1] - p[-2]
@@ -268,7 +294,12 @@ def cube_debris(f: Fx) -> None:
     t = f.age - n * period
     w, h = f.size
     rim, body, core = _energy(f)
-    base = np.array([np.clip(f.points["feet"][0] + f.facing * 0.42 * h, 0.1 * w, 0.9 * w), min(f.points["feet"][1], 0.96 * h)])
+    base = np.array(
+        [
+            np.clip(f.points["feet"][0] + f.facing * 0.42 * h, 0.1 * w, 0.9 * w),
+            min(f.points["feet"][1], 0.96 * h),
+        ]
+    )
     count = 20
     g = f.rng(28, n)
     v = np.stack([(g.random(count) * 2 - 1) * 0.8, -(0.8 + 1.2 * g.random(count))], 1) * h
@@ -280,7 +311,11 @@ def cube_debris(f: Fx) -> None:
             continue
         a, b = turn[k] + rate[k] * t
         ca, sa, cb, sb = np.cos(a), np.sin(a), np.cos(b), np.sin(b)
-        q = _CUBE @ np.array([[ca, 0, -sa], [0, 1, 0], [sa, 0, ca]]) @ np.array([[1, 0, 0], [0, cb, sb], [0, -sb, cb]])
+        q = (
+            _CUBE
+            @ np.array([[ca, 0, -sa], [0, 1, 0], [sa, 0, ca]])
+            @ np.array([[1, 0, 0], [0, cb, sb], [0, -sb, cb]])
+        )
         sheet = f.front if k % 2 else f.back
         for face in _FACES:
             m = q[list(face)].mean(0)
@@ -304,7 +339,9 @@ def _front(f: Fx) -> np.ndarray:
     top, low = ys.min() / h, ys.max() / h
     u = np.clip(f.age / max(0.3, 0.86 * f.life), 0, 1)
     small = f.rng(29).random((15, 24)).astype(np.float32)
-    rough = cv2.resize(small, (w, h), interpolation=cv2.INTER_NEAREST if f.design.straight else cv2.INTER_CUBIC)
+    rough = cv2.resize(
+        small, (w, h), interpolation=cv2.INTER_NEAREST if f.design.straight else cv2.INTER_CUBIC
+    )
     edge = low + 0.12 - u * (low - top + 0.30)
     return (np.arange(h, dtype=np.float32)[:, None] / h - edge) + 0.16 * (rough - 0.5)
 

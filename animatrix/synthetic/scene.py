@@ -163,7 +163,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     place = next(n for n in order if _suits(PLACES[n], n, hour, air, cast))
     if modelled(Direction.of(directive).tags):
         place = "street"
-    hours = [h for h in PLACES[place].hours if not ("flat_even" in lights and h != "day")]
+    hours = [h for h in PLACES[place].hours if not ({"flat_even", "high_key"} & set(lights) and h != "day")]
     hour_draw, sky_draw = place_rng.random(), place_rng.random()
     hour = hour or (hours or ["day"])[int(hour_draw * len(hours or ["day"]))]
     cloudy = (

@@ -122,7 +122,10 @@ def flying_sweat(d: Drawing, s: Sign) -> None:
 def blush_marks(d: Drawing, s: Sign) -> None:
     red = mix(s.paint((250, 112, 112)), s.box.figure((250, 190, 170)), 0.15)
     for x, _, w, _ in s.eyes():
-        d.fill(ellipse(x * 1.12, 0.275, w * 1.08 * s.pop, 0.058 * s.pop), mix(red, s.box.figure((255, 214, 200)), 0.45))
+        d.fill(
+            ellipse(x * 1.12, 0.275, w * 1.08 * s.pop, 0.058 * s.pop),
+            mix(red, s.box.figure((255, 214, 200)), 0.45),
+        )
         for k in (-1, 0, 1):
             cx = x * 1.12 + k * w * 0.55
             d.fill(limb([(cx - 0.022, 0.315), (cx + 0.022, 0.235)], [0.02, 0.02], 3), s.paint((220, 56, 70)))
@@ -151,7 +154,15 @@ def notice_lines(d: Drawing, s: Sign) -> None:
 
 
 def sparkle_mark(d: Drawing, s: Sign) -> None:
-    for k, (x, y, r) in enumerate(((-0.62, -0.42, 0.19), (0.60, -0.30, 0.14), (0.52, -0.66, 0.10), (-0.55, 0.20, 0.12), (0.66, 0.22, 0.17))):
+    for k, (x, y, r) in enumerate(
+        (
+            (-0.62, -0.42, 0.19),
+            (0.60, -0.30, 0.14),
+            (0.52, -0.66, 0.10),
+            (-0.55, 0.20, 0.12),
+            (0.66, 0.22, 0.17),
+        )
+    ):
         beat = (s.drawing // 2 + k) % 3
         r = r * (1.0, 0.62, 0.30)[beat] * min(1.2, s.pop)
         d.fill(_star(x, y, r * 1.28, 0.30), s.paint((255, 214, 92)))
@@ -171,10 +182,14 @@ def heart_mark(d: Drawing, s: Sign) -> None:
             d.fill(ellipse(x - 0.4 * r, y - 0.38 * r, 0.2 * r, 0.15 * r), s.paint((255, 226, 236)))
 
 
-def _sockets(d: Drawing, s: Sign, grow: float = 1.12, ink: float = 1.0) -> list[tuple[float, float, float, float]]:
+def _sockets(
+    d: Drawing, s: Sign, grow: float = 1.12, ink: float = 1.0
+) -> list[tuple[float, float, float, float]]:
     """Blank whites over both eyes."""
     for x, y, w, h in s.eyes():
-        d.outlined([(curve(ellipse(x, y, w * grow * 1.08, h * grow, n=12), 2), s.paint((255, 255, 255)))], s.ink, ink)
+        d.outlined(
+            [(curve(ellipse(x, y, w * grow * 1.08, h * grow, n=12), 2), s.paint((255, 255, 255)))], s.ink, ink
+        )
     return s.eyes()
 
 
@@ -188,7 +203,9 @@ def spiral_eyes(d: Drawing, s: Sign) -> None:
 
 def white_eyes(d: Drawing, s: Sign) -> None:
     for x, y, w, h in _sockets(d, s, 1.22, 1.3):
-        lid = curve([(x - 1.25 * w, y - 0.9 * h), (x, y - 1.3 * h), (x + 1.25 * w, y - 0.9 * h)], 4, closed=False)
+        lid = curve(
+            [(x - 1.25 * w, y - 0.9 * h), (x, y - 1.3 * h), (x + 1.25 * w, y - 0.9 * h)], 4, closed=False
+        )
         d.fill(limb(lid, np.full(len(lid), 0.035)), s.ink)
 
 
@@ -208,11 +225,23 @@ def punctuation_mark(d: Drawing, s: Sign) -> None:
     red, rim = s.paint((232, 52, 44)), s.paint((255, 255, 255))
     bar = np.array([(-0.075, -0.34), (0.075, -0.34), (0.040, 0.06), (-0.040, 0.06)]) * k
     dot = ellipse(0, 0.17 * k, 0.055 * k, 0.055 * k)
-    hook = curve([(-0.13, -0.22), (-0.04, -0.34), (0.10, -0.28), (0.10, -0.15), (0.0, -0.06), (0.0, 0.06)], 4, closed=False) * k
+    hook = (
+        curve(
+            [(-0.13, -0.22), (-0.04, -0.34), (0.10, -0.28), (0.10, -0.15), (0.0, -0.06), (0.0, 0.06)],
+            4,
+            closed=False,
+        )
+        * k
+    )
     for grow, paint in ((0.10, rim), (0.0, red)):
         for part in (bar, dot):
             c = part.mean(0)
-            d.fill(s.letters(c + (part - c) * (1 + 1.5 * grow) + np.sign(part - c) * grow * 0.3 - (0.12 * k, 0), x, y), paint)
+            d.fill(
+                s.letters(
+                    c + (part - c) * (1 + 1.5 * grow) + np.sign(part - c) * grow * 0.3 - (0.12 * k, 0), x, y
+                ),
+                paint,
+            )
         line = s.letters(hook + (0.16 * k, 0), x, y)
         d.fill(limb(line, np.full(len(line), (0.075 + grow * 0.7) * k)), paint)
         d.fill(s.letters(ellipse(0.16 * k, 0.17 * k, 0.050 * k * (1 + 1.2 * grow * 8), 0.050 * k * (1 + 1.2 * grow * 8)), x, y) if grow
@@ -227,11 +256,28 @@ def sleep_bubble(d: Drawing, s: Sign) -> None:
     c = nose + np.array([side * (0.6 * r + 0.03), 0.75 * r])
     d.outlined([(ellipse(*c, r, r * 0.95), s.paint((196, 228, 250)))], s.ink, 0.6)
     d.fill(ellipse(c[0] - 0.35 * r, c[1] - 0.4 * r, 0.26 * r, 0.18 * r, -0.5), s.paint((255, 255, 255)))
-    z = np.array([(-1, -1), (1, -1), (1, -0.62), (-0.35, 0.62), (1, 0.62), (1, 1), (-1, 1), (-1, 0.62), (0.35, -0.62), (-1, -0.62)])
+    z = np.array(
+        [
+            (-1, -1),
+            (1, -1),
+            (1, -0.62),
+            (-0.35, 0.62),
+            (1, 0.62),
+            (1, 1),
+            (-1, 1),
+            (-1, 0.62),
+            (0.35, -0.62),
+            (-1, -0.62),
+        ]
+    )
     for k in range(3):
         u = (s.age * 0.35 + k / 3) % 1.0
         size = 0.055 + 0.075 * u
-        at = s.letters(z * size * min(1.0, 4 * (1 - u)), -s.back * (1.2 + 1.0 * u), -0.42 - 0.42 * u + 0.03 * np.sin(9 * u))
+        at = s.letters(
+            z * size * min(1.0, 4 * (1 - u)),
+            -s.back * (1.2 + 1.0 * u),
+            -0.42 - 0.42 * u + 0.03 * np.sin(9 * u),
+        )
         d.outlined([(at, s.paint((120, 140, 226)))], s.paint((255, 255, 255)), 1.2)
 
 
@@ -239,11 +285,15 @@ def soul_leaving(d: Drawing, s: Sign) -> None:
     mouth = np.array([0.40 * np.sin(0.42 * s.pose.yaw), 0.36])
     side = -np.sign(s.back)
     rise = min(1.0, s.age / 0.8)
-    top = mouth + np.array([side * (0.30 + 0.34 * rise), -0.20 - 0.55 * rise + 0.04 * np.sin(TAU * s.age * 0.7)])
+    top = mouth + np.array(
+        [side * (0.30 + 0.34 * rise), -0.20 - 0.55 * rise + 0.04 * np.sin(TAU * s.age * 0.7)]
+    )
     mid = (mouth + top) / 2 + np.array([side * 0.16, 0.14])
     tail = curve([mouth, mid, top + (0.0, 0.14)], 7, closed=False)
     pale, rim = s.paint((240, 244, 255)), s.paint((110, 120, 178))
-    d.outlined([(limb(tail, np.linspace(0.05, 0.22, len(tail))), pale), (ellipse(*top, 0.20, 0.22), pale)], rim, 0.8)
+    d.outlined(
+        [(limb(tail, np.linspace(0.05, 0.22, len(tail))), pale), (ellipse(*top, 0.20, 0.22), pale)], rim, 0.8
+    )
     for k in (-1, 1):
         d.fill(ellipse(top[0] + k * 0.075, top[1] - 0.03, 0.026, 0.045), rim)
     d.fill(ellipse(top[0], top[1] + 0.085, 0.040, 0.026), rim)
@@ -256,13 +306,17 @@ def tear_fountain(d: Drawing, s: Sign) -> None:
         out = 1.0 if x >= 0 else -1.0
         t = np.linspace(0, reach, 14)
         wob = 0.016 * np.sin(TAU * (2 * t - s.drawing * 0.37))
-        line = np.stack([x + out * (0.10 * t + 0.52 * t**1.5) + wob, y + 0.55 * h - 0.34 * t + 1.05 * t * t], 1)
+        line = np.stack(
+            [x + out * (0.10 * t + 0.52 * t**1.5) + wob, y + 0.55 * h - 0.34 * t + 1.05 * t * t], 1
+        )
         d.outlined([(limb(line, np.linspace(1.5 * w, 0.24, len(line))), blue)], s.ink, 0.7)
         d.fill(limb(line + (0.0, -0.012), np.linspace(0.5 * w, 0.07, len(line))), white)
         for k in range(2):
             a = line[-1] + (out * 0.10 * (k + 1), -0.10 + 0.16 * k)
             d.outlined([(_drop(*a, 0.045, -out * 0.9), blue)], s.ink, 0.5)
-        d.outlined([(curve([(x - w, y), (x, y - 0.35 * h), (x + w, y), (x, y + 0.25 * h)], 3), white)], s.ink, 0.9)
+        d.outlined(
+            [(curve([(x - w, y), (x, y - 0.35 * h), (x + w, y), (x, y + 0.25 * h)], 3), white)], s.ink, 0.9
+        )
 
 
 # stroke fonts of three mood words, in katakana drawn with a few strokes each; unit: one letter
@@ -283,7 +337,11 @@ def drawn_lettering(d: Drawing, s: Sign) -> None:
         shake = 0.012 * np.array([np.sin(2.4 * s.drawing + k), np.cos(3.1 * s.drawing + 2 * k)])
         size = (0.34 + 0.05 * k) * s.pop
         x, y = -s.back * (1.75 + 0.16 * k), -0.62 + 0.37 * k
-        for grow, paint in ((0.16, s.paint((255, 255, 255))), (0.085, s.ink), (0.048, s.paint((255, 206, 60)))):
+        for grow, paint in (
+            (0.16, s.paint((255, 255, 255))),
+            (0.085, s.ink),
+            (0.048, s.paint((255, 206, 60))),
+        ):
             for stroke in _GLYPHS[glyph]:
                 line = s.letters(np.array(stroke) * size @ np.array([[1, 0.12], [-0.16, 1]]) + shake, x, y)
                 widths = np.linspace(grow * 1.1, grow * 0.8, len(line)) * s.pop

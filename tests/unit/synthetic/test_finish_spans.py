@@ -78,7 +78,12 @@ def test_effects_are_drawn_on_the_sheet_and_not_by_frame(field):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("natural_effect", "lightning"), ("natural_effect", "explosion"), ("light_effect", "light_flicker"), ("power_effect", "electric_arcs")],
+    [
+        ("natural_effect", "lightning"),
+        ("natural_effect", "explosion"),
+        ("light_effect", "light_flicker"),
+        ("power_effect", "electric_arcs"),
+    ],
 )
 def test_no_more_than_three_flashes_a_second(field, value):
     clip, _ = render(directive(72, **{field: value}), 3, (96, 64))
@@ -119,9 +124,18 @@ def test_a_still_with_everything_laid_over_it_is_the_frame_of_the_clip():
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
-        ({"manga_symbol": "spiral_eyes", "shot_scale": "long"}, "manga_symbol=spiral_eyes with shot_scale=long"),
-        ({"graphic_device": "motion_lines", "action": "idle"}, "graphic_device=motion_lines with action=idle"),
-        ({"finish": "harmony_still", "drawing_cadence": "ones"}, "finish=harmony_still with drawing_cadence=ones"),
+        (
+            {"manga_symbol": "spiral_eyes", "shot_scale": "long"},
+            "manga_symbol=spiral_eyes with shot_scale=long",
+        ),
+        (
+            {"graphic_device": "motion_lines", "action": "idle"},
+            "graphic_device=motion_lines with action=idle",
+        ),
+        (
+            {"finish": "harmony_still", "drawing_cadence": "ones"},
+            "finish=harmony_still with drawing_cadence=ones",
+        ),
         ({"effect_design": "liquid_flow", "natural_effect": "rain"}, "effect_design=liquid_flow with none"),
     ],
 )
@@ -131,7 +145,10 @@ def test_a_finish_that_could_not_be_seen_is_refused(tags, message):
     assert e.value.code is Code.UNSUPPORTED_VALUE and message in e.value.message
 
 
-@pytest.mark.parametrize("field", ["rendering_tradition", "era_look", "background_style", "lighting", "effect_design", "shading_treatment"])
+@pytest.mark.parametrize(
+    "field",
+    ["rendering_tradition", "era_look", "background_style", "lighting", "effect_design", "shading_treatment"],
+)
 def test_a_complete_directive_of_every_look_draws_it_again(field):
     for value in RENDERABLE[field]:
         asked = Directive.model_validate({"narrative": "x", "tags": {field: value}, "frames": 4, "fps": 24})

@@ -45,10 +45,14 @@ def draw_from_behind(costume: Costume, pose: Pose, locks: Locks, light: float) -
     d.outlined([(put(skull), k.hair.lit)], k.hair.ink)
     low = curve([(-0.52, 0.10), (-0.2, 0.24), (0.2, 0.22), (0.52, 0.06), (0.5, 0.6), (-0.5, 0.6)], 3)
     d.inside(put(skull), put(low), k.hair.shade)
-    shine = curve([(-0.36, -0.20), (0.0, -0.30), (0.36, -0.20), (0.34, -0.12), (0.0, -0.22), (-0.34, -0.12)], 3)
+    shine = curve(
+        [(-0.36, -0.20), (0.0, -0.30), (0.36, -0.20), (0.34, -0.12), (0.0, -0.22), (-0.34, -0.12)], 3
+    )
     d.inside(put(skull), put(shine), mix(k.hair.lit, (255, 255, 255), 0.35))
     for x in (-0.24, -0.04, 0.18):
-        d.line(put(curve([(x * 0.5, -0.45), (x * 1.2, 0.0), (x * 1.3, 0.34)], 3, closed=False)), k.hair.ink, 0.6)
+        d.line(
+            put(curve([(x * 0.5, -0.45), (x * 1.2, 0.0), (x * 1.3, 0.34)], 3, closed=False)), k.hair.ink, 0.6
+        )
     return d
 
 
@@ -85,9 +89,14 @@ def draw_in_profile(costume: Costume, pose: Pose, locks: Locks, light: float) ->
         d.inside(put(white), put(ellipse(0.325, 0.12, 0.052, 0.125, n=14)), k.box.figure(dark))
         d.inside(put(white), put(ellipse(0.327, 0.155, 0.042, 0.085, n=12)), k.box.figure(k.eye))
         d.fill(put(ellipse(0.312, 0.07, 0.018, 0.03, n=8)), k.box.final((255, 255, 255)))
-        d.fill(put(limb([(0.17, 0.11), (0.25, 0.10 - 0.14 * o), (0.37, 0.08 - 0.07 * o)], [0.02, 0.06, 0.03])), lash)
+        d.fill(
+            put(limb([(0.17, 0.11), (0.25, 0.10 - 0.14 * o), (0.37, 0.08 - 0.07 * o)], [0.02, 0.06, 0.03])),
+            lash,
+        )
     brow = 0.03 * pose.brow
-    d.line(put(curve([(0.20, -0.06 - brow), (0.29, -0.10), (0.37, -0.07 + brow)], 3, closed=False)), lash, 1.0)
+    d.line(
+        put(curve([(0.20, -0.06 - brow), (0.29, -0.10), (0.37, -0.07 + brow)], 3, closed=False)), lash, 1.0
+    )
     if pose.mouth < 0.15:
         d.line(put(curve([(0.30, 0.345), (0.35, 0.355), (0.395, 0.345)], 3, closed=False)), skin.ink, 0.9)
     else:
@@ -104,7 +113,13 @@ def draw_in_profile(costume: Costume, pose: Pose, locks: Locks, light: float) ->
     )  # fmt: skip
     d.outlined([(put(ear), skin.shade)], skin.ink, 0.8)
     d.outlined([(put(crown), hair.lit)], hair.ink)
-    d.inside(put(crown), put(curve([(-0.6, 0.05), (-0.25, 0.06), (-0.1, 0.0), (0.1, 0.1), (-0.1, 0.5), (-0.6, 0.5)], 3)), hair.shade)
-    shine = curve([(-0.36, -0.22), (-0.02, -0.32), (0.28, -0.28), (0.27, -0.21), (-0.02, -0.25), (-0.34, -0.14)], 3)
+    d.inside(
+        put(crown),
+        put(curve([(-0.6, 0.05), (-0.25, 0.06), (-0.1, 0.0), (0.1, 0.1), (-0.1, 0.5), (-0.6, 0.5)], 3)),
+        hair.shade,
+    )
+    shine = curve(
+        [(-0.36, -0.22), (-0.02, -0.32), (0.28, -0.28), (0.27, -0.21), (-0.02, -0.25), (-0.34, -0.14)], 3
+    )
     d.inside(put(crown), put(shine), mix(hair.lit, (255, 255, 255), 0.35))
     return d

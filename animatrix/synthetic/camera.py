@@ -102,7 +102,9 @@ def relative(matrices: np.ndarray) -> np.ndarray:
     """The same path seen from frame 0: ``matrices[t]`` after the inverse of ``matrices[0]``, ``[T,2,3]``."""
     whole = np.tile(np.eye(3), (len(matrices), 1, 1))
     whole[:, :2] = matrices
-    return (whole @ np.linalg.inv(whole[0]))[:, :2]
+    out = (whole @ np.linalg.inv(whole[0]))[:, :2]
+    out[0] = np.eye(3)[:2]
+    return out
 
 
 def _progress(first: int, last: int, frames: int) -> np.ndarray:

@@ -73,7 +73,9 @@ class Extra:
             rgba[..., :3] = np.rint(rgba[..., :3] * keep).astype(np.uint8)
         if self.soft:
             pad = int(np.ceil(3 * self.soft * height))
-            rgba = cv2.copyMakeBorder(rgba, pad, pad, pad, pad, cv2.BORDER_REPLICATE if self.fixed else cv2.BORDER_CONSTANT)
+            rgba = cv2.copyMakeBorder(
+                rgba, pad, pad, pad, pad, cv2.BORDER_REPLICATE if self.fixed else cv2.BORDER_CONSTANT
+            )
             rgba = cv2.GaussianBlur(rgba, (0, 0), self.soft * height)
             x, y = x - pad, y - pad
         return Cel(rgba, (x, y))
@@ -123,7 +125,16 @@ def _shoulder(shot: Shot) -> Extra:
     draw, heads = _actor(shot, 53, draw_from_behind)
     head_px = max(0.46 * h, 1.5 * shot.layout.head_px)
     x = 0.5 * w - side * 0.34 * w
-    return Extra(draw, (x, 0.56 * h + (heads - 0.55) * head_px), head_px, -side, True, acts=False, dark=0.42, soft=0.004)
+    return Extra(
+        draw,
+        (x, 0.56 * h + (heads - 0.55) * head_px),
+        head_px,
+        -side,
+        True,
+        acts=False,
+        dark=0.42,
+        soft=0.004,
+    )
 
 
 def _own_hands(shot: Shot) -> Extra:
@@ -146,7 +157,9 @@ def _own_hands(shot: Shot) -> Extra:
                 curl = 0.06 * np.sin(2 * np.pi * (0.8 * t + phase) + n)
                 root = palm + across * spread * 0.9 + fore * 0.10
                 tip = root + fore * (reach + curl) - across * side * 0.02 + across * spread * 0.25
-                parts.append((limb(np.stack([root, (root + tip) / 2, tip]), [0.12, 0.115, 0.09], 4), skin.lit))
+                parts.append(
+                    (limb(np.stack([root, (root + tip) / 2, tip]), [0.12, 0.115, 0.09], 4), skin.lit)
+                )
             thumb = palm - fore * 0.06 + across * -0.20
             tip = thumb + fore * 0.22 + across * -0.16
             parts.append((limb(np.stack([thumb, tip]), [0.14, 0.10], 4), skin.lit))
@@ -179,13 +192,17 @@ def _foreground(shot: Shot) -> Extra:
             r = 0.16 + 0.15 * float(rng.random())
             leaf = np.array([(-0.7, 0), (-0.2, 0.26), (0.45, 0.2), (1.0, 0), (0.45, -0.2), (-0.2, -0.26)]) * r
             c, s = np.cos(a), np.sin(a)
-            pts = np.stack([leaf[:, 0] * c - leaf[:, 1] * s + x * aspect, leaf[:, 0] * s + leaf[:, 1] * c + y], 1)
+            pts = np.stack(
+                [leaf[:, 0] * c - leaf[:, 1] * s + x * aspect, leaf[:, 0] * s + leaf[:, 1] * c + y], 1
+            )
             jobs.append((curve(pts, 4), dark if rng.random() < 0.6 else darker))
     else:
         side = 0.17 * aspect
         for x0, x1 in ((-0.4, side), (aspect - side, aspect + 0.4)):
             jobs.append((np.array([(x0, -0.4), (x1, -0.4), (x1, 1.4), (x0, 1.4)]), dark))
-        jobs.append((np.array([(-0.4, -0.4), (aspect + 0.4, -0.4), (aspect + 0.4, 0.11), (-0.4, 0.11)]), darker))
+        jobs.append(
+            (np.array([(-0.4, -0.4), (aspect + 0.4, -0.4), (aspect + 0.4, 0.11), (-0.4, 0.11)]), darker)
+        )
 
     def draw(t: float) -> Drawing:
         d = Drawing()
@@ -216,7 +233,13 @@ def company_of(shot: Shot) -> list[Extra]:
 
 
 def lay_company(
-    shot: Shot, extras: list[Extra], front: bool, frame: np.ndarray, alpha: np.ndarray, t: int, matrix: np.ndarray
+    shot: Shot,
+    extras: list[Extra],
+    front: bool,
+    frame: np.ndarray,
+    alpha: np.ndarray,
+    t: int,
+    matrix: np.ndarray,
 ) -> None:
     """Lay the extras behind or before the figure; ``alpha`` is the characters' coverage."""
     still = np.eye(3)[:2]

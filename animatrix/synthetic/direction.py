@@ -101,7 +101,11 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("camera_move", "dolly_zoom"): {**_LAYERED, "shot_scale": "medium", "action": "react"},
     ("camera_move", "orbit"): {**_MODELLED, "action": "idle", "move_speed": "quick"},
-    ("background_animation", "cg_camera_background"): {**_MODELLED, "camera_move": "orbit", "action": "gesture"},
+    ("background_animation", "cg_camera_background"): {
+        **_MODELLED,
+        "camera_move": "orbit",
+        "action": "gesture",
+    },
     ("background_animation", "drawn_background_animation"): {"camera_move": "follow", "action": "run"},
     ("layer_parallax", "cg_depth"): {**_MODELLED, "camera_move": "truck_right", "action": "idle"},
     ("camera_move", "follow_pan"): {"action": "run"},
@@ -205,13 +209,24 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     *(
         ("framing", v, "action", ("idle", "speak", "gesture", "react", "handle_prop"))
-        for v in ("two_shot", "deep_staging", "over_shoulder", "pov", "symmetrical", "negative_space", "split_screen")
+        for v in (
+            "two_shot",
+            "deep_staging",
+            "over_shoulder",
+            "pov",
+            "symmetrical",
+            "negative_space",
+            "split_screen",
+        )
     ),
     ("framing", "profile_view", "action", ("idle", "speak", "gesture", "walk", "run", "handle_prop")),
     ("framing", "back_view", "action", ("idle", "gesture", "walk", "run")),
     ("framing", "back_view", "limited_technique", ("none", *HOLDING, "cycle_loop")),
     *(("framing", v, "limited_technique", ("none", "lip_flap", "eye_blink")) for v in ("symmetrical",)),
-    *(("framing", v, "camera_move", ("fix",)) for v in ("two_shot", "symmetrical", "negative_space", "split_screen")),
+    *(
+        ("framing", v, "camera_move", ("fix",))
+        for v in ("two_shot", "symmetrical", "negative_space", "split_screen")
+    ),
     *(("framing", v, "shot_scale", ("full", "medium_long", "medium")) for v in ("two_shot", "deep_staging")),
     ("framing", "over_shoulder", "shot_scale", ("medium_long", "medium", "medium_close")),
     ("framing", "pov", "shot_scale", ("full", "medium_long", "medium", "medium_close")),
@@ -222,7 +237,10 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("shot_scale", "extreme_close_up", "action", ("idle", "speak")),
     ("shot_scale", "insert", "action", ("handle_prop",)),
-    *(("acting_register", v, "action", ("idle", "gesture", "speak")) for v in ("comedic", "theatrical", "heroic_posed")),
+    *(
+        ("acting_register", v, "action", ("idle", "gesture", "speak"))
+        for v in ("comedic", "theatrical", "heroic_posed")
+    ),
     ("acting_register", "everyday_subtle", "action", ("idle", "gesture", "speak", "turn", "handle_prop")),
     ("camera_move", "orbit", "background_animation", ("cg_camera_background",)),
     ("camera_move", "orbit", "layer_parallax", ("cg_depth",)),

@@ -84,7 +84,7 @@ RENDERABLE: dict[str, tuple[str, ...]] = {
 # (field, value) drawable only with one of these values of another field, where that field is asked for.
 NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("motion_energy", "static", "drawing_cadence", ("still",)),
-    ("motion_energy", "static", "limited_technique", ("none",)),
+    ("motion_energy", "static", "limited_technique", ("none", "moving_hold", "cel_slide")),
     ("background_animation", "scrolled_background", "camera_move", ("follow",)),
     ("limited_technique", "lip_flap", "drawing_cadence", ("ones", "twos", "threes", "fours_or_slower")),
     ("limited_technique", "eye_blink", "drawing_cadence", ("ones", "twos", "threes")),

@@ -15,8 +15,24 @@ from animatrix.synthetic.pose import Pose, between
 
 PERIOD = 1.9  # seconds between two sips
 
-_HOLD = {"arm_n": 0.42, "elbow_n": 1.55, "arm_f": 0.25, "elbow_f": 0.6, "held": 1.0, "front": 0.55, "yaw": 0.7}
-_LIFT = {"arm_n": 0.86, "elbow_n": 2.12, "arm_f": 0.30, "elbow_f": 0.7, "held": 1.0, "front": 0.55, "yaw": 0.7}
+_HOLD = {
+    "arm_n": 0.42,
+    "elbow_n": 1.55,
+    "arm_f": 0.25,
+    "elbow_f": 0.6,
+    "held": 1.0,
+    "front": 0.55,
+    "yaw": 0.7,
+}
+_LIFT = {
+    "arm_n": 0.86,
+    "elbow_n": 2.12,
+    "arm_f": 0.30,
+    "elbow_f": 0.7,
+    "held": 1.0,
+    "front": 0.55,
+    "yaw": 0.7,
+}
 
 
 def handle_prop(t: float, b: Beat) -> Pose:
@@ -38,7 +54,19 @@ def _mug(d: Drawing, k: Costume, at: np.ndarray, put) -> None:
     ring = [(0.13, -0.10), (0.27, -0.08), (0.27, 0.10), (0.13, 0.10)]
     d.line(put(curve(ring, 4, closed=False)), ink, 3.2)
     d.line(put(curve(ring, 4, closed=False)), paint, 1.6)
-    body = curve([(-0.17, -0.2), (-0.17, -0.2), (0.17, -0.2), (0.17, -0.2), (0.15, 0.19), (0.15, 0.19), (-0.15, 0.19), (-0.15, 0.19)], 3)
+    body = curve(
+        [
+            (-0.17, -0.2),
+            (-0.17, -0.2),
+            (0.17, -0.2),
+            (0.17, -0.2),
+            (0.15, 0.19),
+            (0.15, 0.19),
+            (-0.15, 0.19),
+            (-0.15, 0.19),
+        ],
+        3,
+    )
     d.outlined([(put(body), paint)], ink)
     d.inside(put(body), put([(0.05, -0.3), (0.3, -0.3), (0.3, 0.3), (0.03, 0.3)]), shade)
     d.outlined([(put(ellipse(0, -0.2, 0.17, 0.045)), k.box.figure((96, 58, 44)))], ink, 0.8)
@@ -46,9 +74,24 @@ def _mug(d: Drawing, k: Costume, at: np.ndarray, put) -> None:
 
 def _rice_ball(d: Drawing, k: Costume, at: np.ndarray, put) -> None:
     white, ink = k.box.figure((250, 250, 246)), k.box.figure((70, 66, 92))
-    ball = put(curve([(0, -0.24), (0.10, -0.18), (0.23, 0.10), (0.18, 0.19), (-0.18, 0.19), (-0.23, 0.10), (-0.10, -0.18)], 4))
+    ball = put(
+        curve(
+            [
+                (0, -0.24),
+                (0.10, -0.18),
+                (0.23, 0.10),
+                (0.18, 0.19),
+                (-0.18, 0.19),
+                (-0.23, 0.10),
+                (-0.10, -0.18),
+            ],
+            4,
+        )
+    )
     d.outlined([(ball, white)], ink)
-    d.inside(ball, put([(0.03, -0.3), (0.3, -0.3), (0.3, 0.3), (0.10, 0.3)]), mix(white, (120, 130, 170), 0.3))
+    d.inside(
+        ball, put([(0.03, -0.3), (0.3, -0.3), (0.3, 0.3), (0.10, 0.3)]), mix(white, (120, 130, 170), 0.3)
+    )
     d.inside(ball, put([(-0.09, 0.04), (0.09, 0.04), (0.10, 0.3), (-0.10, 0.3)]), k.box.figure((38, 54, 48)))
 
 
@@ -85,7 +128,11 @@ def draw_held(d: Drawing, k: Costume, pose: Pose) -> None:
     prop(d, k, at, put)
     for n, y in enumerate((-0.09, -0.01, 0.07, 0.14)):
         root = at + (-0.17 + 0.012 * n, y)
-        finger = limb(np.stack([root, root + (0.08, -0.012), root + (0.17 - 0.012 * n, 0.004)]), [0.085, 0.085, 0.065], 4)
+        finger = limb(
+            np.stack([root, root + (0.08, -0.012), root + (0.17 - 0.012 * n, 0.004)]),
+            [0.085, 0.085, 0.065],
+            4,
+        )
         d.outlined([(finger, k.skin.lit)], k.skin.ink, 0.7)
     d.bones["prop"] = np.stack([at])
 

@@ -24,13 +24,23 @@ _SHIFT = 4
 NEAR = 0.35
 FOCAL = 1.15  # focal length in frame heights
 WALLS: tuple[Rgb, ...] = ((236, 214, 190), (206, 224, 232), (232, 198, 186), (214, 206, 226), (240, 232, 208))
-SIDES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7), (0, 1, 2, 3))  # corners of a box's faces, roof last
+SIDES = (
+    (0, 1, 5, 4),
+    (1, 2, 6, 5),
+    (2, 3, 7, 6),
+    (3, 0, 4, 7),
+    (0, 1, 2, 3),
+)  # corners of a box's faces, roof last
 
 
 def is_modelled(scene: Scene) -> bool:
     """Whether the setting is a model."""
     d = scene.direction
-    return bool(d.values("background_animation")) or d.has("layer_parallax", "cg_depth") or "orbit" in scene.camera_moves
+    return (
+        bool(d.values("background_animation"))
+        or d.has("layer_parallax", "cg_depth")
+        or "orbit" in scene.camera_moves
+    )
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,9 @@ class Model:
     def _flat(self, seen: np.ndarray) -> np.ndarray:
         """Frame px ``[N,2]`` of points before the eye."""
         z = np.maximum(seen[:, 2], NEAR)
-        return np.stack([self.middle + self.focal * seen[:, 0] / z, self.horizon + self.focal * seen[:, 1] / z], 1)
+        return np.stack(
+            [self.middle + self.focal * seen[:, 0] / z, self.horizon + self.focal * seen[:, 1] / z], 1
+        )
 
     def picture(self, t: int) -> np.ndarray:
         """The setting at frame ``t``, ``uint8 [H,W,3]``."""
@@ -126,7 +138,9 @@ class Model:
                 if seen[list(face), 2].min() > NEAR:
                     jobs.append((float(seen[list(face), 2].mean()), house, face, seen))
         for depth, house, face, seen in sorted(jobs, key=lambda j: -j[0]):
-            self._face(out, k, depth, house, seen[list(face)], face == SIDES[-1], _sunlit(house, face), wander)
+            self._face(
+                out, k, depth, house, seen[list(face)], face == SIDES[-1], _sunlit(house, face), wander
+            )
         return cv2.resize(out, (w, h), interpolation=cv2.INTER_AREA)
 
     def framed(self, t: int) -> np.ndarray:
@@ -135,23 +149,32 @@ class Model:
         still = np.zeros_like(path.offset)
         m = CameraPath(still, np.ones_like(path.zoom), path.shake, size, path.roll).matrices()[t]
         picture = self.picture(t)
-        return picture if np.array_equal(m, np.eye(3)[:2]) else cv2.warpAffine(
-            picture, m, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        return (
+            picture
+            if np.array_equal(m, np.eye(3)[:2])
+            else cv2.warpAffine(picture, m, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         )
 
     def _paving(self, out: np.ndarray, t: int, k: int, ground: Rgb) -> None:
         line = mix(ground, (70, 60, 90), 0.28)
         n = np.arange(-14, 15) * 1.3
         for v in n:
-            for row in (np.stack([np.full(29, v), np.ones(29), n], 1), np.stack([n, np.ones(29), np.full(29, v)], 1)):
+            for row in (
+                np.stack([np.full(29, v), np.ones(29), n], 1),
+                np.stack([n, np.ones(29), np.full(29, v)], 1),
+            ):
                 seen = self._seen(row, t)
                 ahead = seen[:, 2] > NEAR
                 if ahead.sum() > 1:
                     pts = np.rint(self._flat(seen[ahead]) * k * (1 << _SHIFT)).astype(np.int64)
                     pts = np.clip(pts, -(2**24), 2**24).astype(np.int32)
-                    cv2.polylines(out, [pts], False, line, max(1, round(0.004 * len(out))), cv2.LINE_AA, _SHIFT)
+                    cv2.polylines(
+                        out, [pts], False, line, max(1, round(0.004 * len(out))), cv2.LINE_AA, _SHIFT
+                    )
 
-    def _face(self, out, k, depth: float, house: Box, corners: np.ndarray, top: bool, lights: bool, wander) -> None:
+    def _face(
+        self, out, k, depth: float, house: Box, corners: np.ndarray, top: bool, lights: bool, wander
+    ) -> None:
         pts = self._flat(corners)
         across, up = corners[1] - corners[0], corners[3] - corners[0]
         normal = np.cross(across, up)

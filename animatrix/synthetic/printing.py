@@ -84,7 +84,9 @@ class Take:
         """Another set-up, its seed moved by ``step`` set-ups: all tags of this one, or its looks and ``tags``."""
         shot = self.shot
         known = self.truth.directive.tags
-        kept = {k: v for k, v in known.items() if (k in LOOKS if tags else k not in ("transition", "framing"))}
+        kept = {
+            k: v for k, v in known.items() if (k in LOOKS if tags else k not in ("transition", "framing"))
+        }
         kept.update({k: (Tag(v, None),) for k, v in (tags or {}).items()})
         request = Directive.model_validate(
             {
@@ -227,18 +229,17 @@ def _punch_cut(take: Take) -> None:
     w, h = take.shot.size
     source = _larger(take, near) if not take.shot.scene.direction.has("lens_perspective", "fisheye") else None
     c = _figure_centre(take.truth.mask[first])
-    x0 = np.clip(c[0] * near - w / 2, 0, w * near - w)
-    y0 = np.clip(c[1] * near - h / 2, 0, h * near - h)
+    x0 = int(np.clip(c[0] * near - w / 2, 0, int(w * near) - w))
+    y0 = int(np.clip(c[1] * near - h / 2, 0, int(h * near) - h))
     zoom = np.array([[near, 0, 0.5 * near - 0.5 - x0], [0, near, 0.5 * near - 0.5 - y0], [0, 0, 1]])
     for t in range(max(1, first), end + 1):
         if source is not None:
-            a, b = round(x0), round(y0)
             for held, big in (
                 (take.frames, source.frames),
                 (take.truth.mask, source.truth.mask),
                 (take.truth.deformation, source.truth.deformation),
             ):
-                held[t] = big[t, b : b + h, a : a + w]
+                held[t] = big[t, y0 : y0 + h, x0 : x0 + w]
         else:
             take.frames[t] = cv2.warpAffine(take.frames[t], zoom[:2], (w, h), flags=cv2.INTER_CUBIC)
             mask = take.truth.mask[t].astype(np.uint8)
@@ -361,7 +362,10 @@ def _split_screen(take: Take) -> None:
 def _cut_in_panel(take: Take) -> None:
     """A slanted strip with the face slides in over the running shot and stays."""
     w, h = take.shot.size
-    a, b = take.shot.scene.direction.span("framing", "cut_in_panel") or (round(0.30 * take.length), take.length - 1)
+    a, b = take.shot.scene.direction.span("framing", "cut_in_panel") or (
+        round(0.30 * take.length),
+        take.length - 1,
+    )
     b = min(b, take.length - 1)
     tall = round(0.40 * h)
     panel = take.second(0, (w, max(16, tall)), PANEL)

@@ -238,7 +238,12 @@ def _calm(scene: Scene) -> Change:
 
     def change(t: float, p: Pose) -> Pose:
         return p.but(
-            x=0.0, lean=0.12 * p.lean, head=0.15 * p.head, nod=0.15 * p.nod, stretch=1 + 0.1 * (p.stretch - 1), yaw=0.4
+            x=0.0,
+            lean=0.12 * p.lean,
+            head=0.15 * p.head,
+            nod=0.15 * p.nod,
+            stretch=1 + 0.1 * (p.stretch - 1),
+            yaw=0.4,
         )
 
     return change
@@ -250,7 +255,9 @@ def _circled(scene: Scene) -> Change:
 
     def change(t: float, p: Pose) -> Pose:
         turned = -0.30 + a * t / 0.46
-        return p.but(yaw=float(np.clip(turned, -0.3, 1.0)), front=float(np.clip(1.0 - 0.4 * turned, 0.3, 1.0)))
+        return p.but(
+            yaw=float(np.clip(turned, -0.3, 1.0)), front=float(np.clip(1.0 - 0.4 * turned, 0.3, 1.0))
+        )
 
     return change
 
@@ -258,7 +265,15 @@ def _circled(scene: Scene) -> Change:
 def _steady_hand(scene: Scene) -> Change:
     def change(t: float, p: Pose) -> Pose:
         turn = 0.05 * float(np.sin(TAU * (0.7 * t + scene.beat.phase)))
-        return p.but(arm_n=0.42 + 0.3 * turn, elbow_n=1.55 + turn, held=1.0, lean=0.0, shrug=0.0, stretch=1.0, front=0.55)
+        return p.but(
+            arm_n=0.42 + 0.3 * turn,
+            elbow_n=1.55 + turn,
+            held=1.0,
+            lean=0.0,
+            shrug=0.0,
+            stretch=1.0,
+            front=0.55,
+        )
 
     return change
 
@@ -268,7 +283,7 @@ CLOSE: dict[str, Callable[[Scene], Change]] = {"extreme_close_up": _calm, "inser
 
 HOLDS_POSE = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")
 ONE_DRAWING = ("moving_hold", "cel_slide", "tremble")
-ENERGY: dict[str, float] = {"subtle": 0.0026, "moderate": 0.011, "dynamic": 0.048, "explosive": 0.085}
+ENERGY: dict[str, float] = {"subtle": 0.0026, "moderate": 0.0062, "dynamic": 0.052, "explosive": 0.085}
 
 
 def clock_of(scene: Scene) -> np.ndarray:
@@ -468,7 +483,7 @@ def _joint_speed(performance: Performance, body: Body, scene: Scene, head_share:
         )
         return rows * (1, p.stretch) + (p.x, 0)
 
-    speeds = [np.percentile(np.hypot(*(points(t + step) - points(t)).T), 85) for t in times]
+    speeds = [np.percentile(np.hypot(*(points(t + step) - points(t)).T), 95) for t in times]
     return float(np.mean(speeds)) * head_share
 
 
@@ -535,7 +550,7 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
         span = d.span(name, value) if name else None
         last = scene.frames - 1
         a, b = span or (0.10 * last, 0.74 * last)
-        if principles and not span:
+        if "motion_principle" in d.tags and not span:
             b = 0.62 * last
         move = KeyMove(EXTREMES[scene.action], a / scene.fps, b / scene.fps, value, principles)
     held_locks = tuple(
@@ -544,6 +559,8 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
     loose = 2.3 if d.has("limited_technique", "wind_sway") else 1.9 if "drag" in principles else 1.0
     if "motion_principle" in d.tags and not principles:
         loose = 0.0
+    if d.has("motion_energy", "subtle"):
+        loose = 0.3
     out = Directed(
         performance.action,
         performance.beat,
@@ -563,7 +580,7 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
     return out
 
 
-def boiled(points: np.ndarray, seed: int, moment: int, amount: float = 0.022) -> np.ndarray:
+def boiled(points: np.ndarray, seed: int, moment: int, amount: float = 0.017) -> np.ndarray:
     """Points ``[N,2]`` (heads) retraced: each outline wanders a little, the pose stays."""
     rng = np.random.default_rng([seed & 0xFFFFFF, 44, moment])
     f, ph = 4.0 + 8.0 * rng.random((4, 2)), TAU * rng.random(4)

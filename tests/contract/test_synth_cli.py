@@ -97,7 +97,7 @@ def test_a_mistake_is_one_line_and_leaves_neither_file(shot, tmp_path, monkeypat
 
 def test_what_cannot_be_drawn_is_named(tmp_path, capsys):
     path = tmp_path / "shot.yaml"
-    path.write_text("narrative: x\ntags: {camera_move: roll}\nframes: 5\nfps: 24\n")
+    path.write_text("narrative: x\ntags: {camera_angle: overhead}\nframes: 5\nfps: 24\n")
     args = [
         "synth",
         "render",
@@ -110,7 +110,7 @@ def test_what_cannot_be_drawn_is_named(tmp_path, capsys):
     ]
     assert main(args) == 2
     assert (
-        "error[unsupported-value]: the renderer cannot draw camera_move=roll; drawable: fix, pan_left"
+        "error[unsupported-value]: the renderer cannot draw camera_angle=overhead; drawable: eye_level"
         in capsys.readouterr().err
     )
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive, Taxonomy
 from animatrix.synthetic import RENDERABLE, Corpus, Truth, render
+from animatrix.synthetic.corpus import _CADENCES, _MOVES
 from animatrix.synthetic.design import HELD_OUT_LOOKS
 from animatrix.synthetic.places import PLACES
 from animatrix.synthetic.studio import Shot
@@ -34,10 +35,10 @@ def test_every_renderable_value_is_in_the_taxonomy():
 
 def test_a_value_that_cannot_be_drawn_is_refused_with_the_drawable_ones():
     with pytest.raises(AniMatrixError) as e:
-        render(shot(camera_move="roll"), 0)
+        render(shot(camera_angle="overhead"), 0)
     assert e.value.code is Code.UNSUPPORTED_VALUE
-    assert e.value.message == "the renderer cannot draw camera_move=roll"
-    assert "pan_left" in e.value.hint
+    assert e.value.message == "the renderer cannot draw camera_angle=overhead"
+    assert "low_angle" in e.value.hint
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def test_the_corpus_is_balanced_over_moves_and_cadences():
     scenes = [Corpus(1, frames=33)._shot(i)[0].scene for i in range(400)]
     moves = Counter(s.camera_moves[0] for s in scenes)
     cadences = Counter(s.cadence[0][0] for s in scenes)
-    assert set(moves) == set(RENDERABLE["camera_move"]) and max(moves.values()) < 2 * min(moves.values())
-    assert set(cadences) == set(RENDERABLE["drawing_cadence"]) and max(cadences.values()) < 2 * min(
+    assert set(moves) == set(_MOVES) and max(moves.values()) < 2 * min(moves.values())
+    assert set(cadences) == set(_CADENCES) and max(cadences.values()) < 2 * min(
         cadences.values()
     )
     assert 0.25 < np.mean([bool(s.impacts) for s in scenes]) < 0.45

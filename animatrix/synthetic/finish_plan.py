@@ -99,6 +99,7 @@ class FinishPlan:
     weight: float = 1.0
     ink: float | None = None
     blurred: bool = False
+    covered: bool = False  # effects stand between the figure and a foreground book, so there is none
 
     def events(self, natural: Spans) -> list[tuple[str, str, int, int]]:
         """(kind, value, first, last) of everything here that sets in or ends within a shot."""
@@ -148,6 +149,7 @@ def plan_finish(d: Directive) -> FinishPlan:
     treatments = values("shading_treatment")
     if "shading_treatment" not in d.tags:
         treatments = tuple(dict.fromkeys((*t.treatments, *e.treatments)))
+    behind = set(values("natural_effect")) - set(FALLING)
     steps = first("shading_steps", e.steps, t.steps, "one_step")
     lighting = values("lighting")
     cel = (
@@ -177,4 +179,5 @@ def plan_finish(d: Directive) -> FinishPlan:
         weight=t.weight * e.weight,
         ink=e.ink,
         blurred=e.blurred,
+        covered=bool(values("power_effect") or behind),
     )

@@ -14,7 +14,6 @@ DESIGNED = (
     "dust_cloud",
     "water_splash",
     "energy_sphere",
-    "missile_trails",
 )
 MOVING = ("walk", "run", "dash", "jump")
 _FACED = ("none", "profile_view", "symmetrical", "negative_space", "cut_in_panel")

@@ -78,6 +78,7 @@ class Fx:
     back: np.ndarray
     front: np.ndarray
     glow: np.ndarray
+    passing: bool = False  # the ground runs under the figure: the effect may leave the frame
     lit: list[float] = field(default_factory=list)  # whole-frame brightening asked for, 0..1
 
     @property

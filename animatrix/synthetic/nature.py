@@ -15,7 +15,8 @@ def _ground(f: Fx, aside: float = 0.0) -> np.ndarray:
     """A point on the ground beside the figure, kept inside the frame; ``aside`` in frame heights."""
     x = f.points["feet"][0] + aside * f.px
     w, h = f.size
-    return np.array([np.clip(x, 0.08 * w, 0.92 * w), min(float(f.points["feet"][1]) + 0.02 * h, 1.0 * h)])
+    x = x if f.passing else np.clip(x, 0.08 * w, 0.92 * w)
+    return np.array([x, min(float(f.points["feet"][1]) + 0.02 * h, 1.0 * h)])
 
 
 def _side(f: Fx) -> float:
@@ -79,7 +80,7 @@ def explosion(f: Fx) -> None:
         return
     w, h = f.size
     c = np.array([f.points["feet"][0] + _side(f) * 0.58 * h, min(f.points["feet"][1] - 0.16 * h, 0.66 * h)])
-    c[0] = np.clip(c[0], 0.15 * w, 0.85 * w)
+    c[0] = c[0] if f.passing else np.clip(c[0], 0.15 * w, 0.85 * w)
     burst = ease_out(t / 0.34)
     if t < 0.10:  # the flash: spikes round a white heart
         a = np.linspace(0, TAU, 22, endpoint=False)

@@ -115,12 +115,15 @@ class Overlay:
             out[name] = m[:, :2] @ q + m[:, 2]
         return out
 
-    def _rooted(self, points: dict[str, np.ndarray], t: int, first: int) -> dict[str, np.ndarray]:
+    def _rooted(self, points: dict[str, np.ndarray], t: int, first: int, last: int) -> dict[str, np.ndarray]:
         """The points as they were when the effect began, carried on by the camera only."""
         shot, lay = self.shot, self.shot.layout
         start = shot.performance.pose(first / shot.scene.fps).x - shot.performance.pose(0.0).x
         m = self._matrix(t)
         feet = m[:, :2] @ np.array([lay.anchor_x + lay.travel * start, lay.ground_y]) + m[:, 2]
+        if shot.follows:  # the figure keeps its place and the ground runs: passed half way through the effect
+            plane = shot.path.matrices()[:, :, 2]
+            feet = feet + plane[t] - plane[(first + last) // 2]
         return {n: p + (feet[0] - points["feet"][0], feet[1] - points["feet"][1]) for n, p in points.items()}
 
     def _env(self, t: int, first: int, last: int, grow: float = 0.3, fade: float = 0.3) -> float:
@@ -137,7 +140,7 @@ class Overlay:
         before = 2.0 if first == 0 and name in RUNNING else 0.0
         age = (drawn - first) / s.fps + before
         if name in ROOTED:
-            points = self._rooted(points, t, first)
+            points = self._rooted(points, t, first, last)
         design = next((v for v, a, b in self.plan.designs if a <= t <= b), DEFAULT_DESIGN)
         back, front, glow = sheets
         key = self.seed * 31 + sum(name.encode())
@@ -147,7 +150,7 @@ class Overlay:
         )
         return Fx(
             self.shot.size, age, life, self._env(drawn, first, last), drawn, key, s.facing, head, points, alpha,
-            self.shot.box, DESIGNS[design], back, front, glow,
+            self.shot.box, DESIGNS[design], back, front, glow, self.shot.follows and name in ROOTED,
         )  # fmt: skip
 
     # --- per frame

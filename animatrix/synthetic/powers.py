@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from animatrix.synthetic.fx import DUST, FIRE, TAU, Fx, Rgb, ballistic, ease_out, jagged
+from animatrix.synthetic.ink import limb
 from animatrix.synthetic.palette import mix
 
 # core, body and rim of one energy; the seed picks the pair
@@ -189,7 +190,7 @@ def shockwave_ring(f: Fx) -> None:
     for paint, inner in ((pale, 1 - 0.26 * fade), (white, 1 - 0.13 * fade)):
         outer = np.stack([c[0] + r * np.cos(a), c[1] + r * tilt * np.sin(a)], 1)
         hole = np.stack([c[0] + r * inner * np.cos(a), c[1] + r * inner * tilt * np.sin(a)], 1)
-        for sheet, half in ((f.back, a > np.pi), (f.front, a <= np.pi)):
+        for sheet, half in ((f.back, a > np.pi - 0.09), (f.front, a < np.pi + 0.09)):
             idx = np.flatnonzero(half)
             f.fill(sheet, np.concatenate([outer[idx], hole[idx][::-1]]), paint)
     dust = [
@@ -265,13 +266,14 @@ def missile_trails(f: Fx) -> None:
                 [x, lane + curl * np.sin(TAU * (1.1 * v + ph)) + 0.12 * h * loop * np.cos(TAU * 2 * v)], -1
             )
 
-        v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 32)
+        v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 34)
         p = path(v)
         age = np.clip((u - v) / 0.85, 0, 1)
-        puffs = [
-            (x, y, (0.017 + 0.042 * np.sqrt(a)) * h * (1 - a**3)) for (x, y), a in zip(p, age, strict=True)
-        ]
-        f.puffs(sheet, [b for b in puffs if b[2] > 0.8], smoke, 100 + 16 * k)
+        lobes = 1 + 0.30 * np.abs(np.sin(np.arange(34) * 1.35 + 6 * ph))
+        wide = (0.022 + 0.062 * np.sqrt(age)) * h * (1 - age**3) * lobes
+        if np.ptp(p[:, 0]) > 2:  # a ribbon of smoke, lit from above
+            for paint, share in zip(smoke, (1.0, 0.72, 0.40), strict=True):
+                f.fill(sheet, limb(p - (0.0, 1.0) * (wide * (1 - share) * 0.42)[:, None], wide * share), paint)
         if u < 1.25:
             tip, d = p[-1], p[-1] - p[-2]
             d = d / max(1e-6, float(np.hypot(*d)))

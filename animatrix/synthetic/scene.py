@@ -296,7 +296,8 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         book=PLACES[place].book
         and scale in ("full", "medium_long", "long")
         and book_draw < 0.3
-        and "no" not in d.values("framing"),
+        and "no" not in d.values("framing")
+        and not plan.covered,
         frames=d.frames,
         fps=fps,
         seed=seed,
@@ -339,12 +340,12 @@ def complete(directive: Directive, scene: Scene) -> Directive:
         )
     )
     put("action", *acts)
-    asked = scene.exaggeration
-    keep("smear_technique", tuple(x[:3] for x in asked.smears))
-    keep("body_deformation", tuple(x[:3] for x in asked.deformations))
+    devices = scene.exaggeration
+    keep("smear_technique", tuple(x[:3] for x in devices.smears))
+    keep("body_deformation", tuple(x[:3] for x in devices.deformations))
     if "deformation_intensity" in directive.tags:
         whole["deformation_intensity"] = list(directive.tags["deformation_intensity"])
-    elif asked and not asked.plain:
+    elif devices and not devices.plain:
         put("deformation_intensity", "pronounced")
     put(
         "background_animation",

@@ -1,0 +1,56 @@
+"""Words for what is laid over a shot: signs, powers, lights and the marks of an era."""
+
+from __future__ import annotations
+
+FINISH_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "manga_symbol": {
+        "anger_vein": ("A vein pops on the forehead.", "A cross-shaped vein shows the anger."),
+        "sweatdrop": ("A large sweatdrop hangs at the temple.", "A single drop of sweat appears."),
+        "flying_sweat": ("Drops of sweat fly off the head.",),
+        "blush_marks": ("The cheeks turn red.", "Blush lines cross the cheeks."),
+        "gloom_lines": ("Dark lines fall over the face.",),
+        "notice_lines": ("Short lines spring from the head.",),
+        "sparkle_mark": ("Little stars sparkle around the face.",),
+        "heart_mark": ("Hearts float up.", "Hearts rise around the head."),
+        "spiral_eyes": ("The eyes turn to spirals.",),
+        "white_eyes": ("The eyes go blank.",),
+        "symbol_pupils": ("The pupils become hearts.",),
+        "punctuation_mark": ("An exclamation mark pops up.", "Marks of surprise pop beside the head."),
+        "sleep_bubble": ("A bubble swells at the nose.", "Letters of sleep float up."),
+        "soul_leaving": ("A little ghost drifts out of the mouth.",),
+        "tear_fountain": ("Tears pour in two fountains.",),
+        "drawn_lettering": ("A sound word is drawn into the picture.",),
+    },
+    "power_effect": {
+        "energy_beam": ("A beam of energy shoots out.", "A shaft of light bursts across."),
+        "energy_sphere": ("A ball of energy glows.", "A charged sphere gathers."),
+        "aura": ("A burning aura surrounds the body.",),
+        "magic_circle": ("A magic circle opens.", "A ring of glyphs turns."),
+        "slash_arc": ("A bright arc cuts the air.",),
+        "shockwave_ring": ("A ring of force spreads out.",),
+        "electric_arcs": ("Lightning crawls over the body.",),
+        "light_particles": ("Motes of light drift by.",),
+        "missile_trails": ("Missiles draw trails of smoke.",),
+        "cube_debris": ("Cubes burst from the ground.",),
+        "disintegration": ("The figure breaks into flakes and is gone.",),
+    },
+    "light_effect": {
+        "transmitted_light": ("A crystal burns with light.",),
+        "lens_flare": ("The lens flares.",),
+        "incident_light": ("Light washes in from the corner.",),
+        "light_shafts": ("Shafts of light fall.", "Beams slant through the air."),
+        "bloom": ("The light blooms.",),
+        "glint": ("Something glints.",),
+        "water_caustics": ("Ripples of light play over everything.",),
+        "heat_distortion": ("The air shimmers.",),
+        "light_flicker": ("The light flickers.",),
+    },
+    "era_look": {
+        "tv_1960s_monochrome": ("It looks like black-and-white television.",),
+        "tv_1970s": ("It looks like the seventies.",),
+        "cel_1980s": ("It looks like a cel of the eighties.",),
+        "cel_1990s": ("It looks like the nineties.",),
+        "digital_2000s": ("It looks like early digital paint.",),
+        "composite_2010s": ("It is richly composited.",),
+    },
+}

@@ -1,9 +1,10 @@
-"""Can amplitude alone tell a meant deformation from a collapse? Linear baselines on triplets, cross-validated.
+"""Can amplitude alone tell a meant deformation from a collapse? Linear baselines, cross-validated.
 
     python benchmarks/triplet_baselines.py --count 100 --seed 0
 
-Prints one JSON document: the AUC of intended against collapsed takes for logistic regressions on frame-difference
-energy, on flicker and on amplitude, each alone and all three together. 0.5 is chance. Folds never part a triplet.
+Prints one JSON document: the AUC of intended against collapsed takes for logistic regressions on
+frame-difference energy, on flicker and on amplitude, each alone and all three together. 0.5 is chance. Folds
+never part a triplet.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FEATURES = ("energy", "flicker", "amplitude")
 
 
 def features(frames: np.ndarray, flat: np.ndarray) -> list[float]:
-    """Log frame-difference energy, log second difference, log change against the flat take of ``[T,H,W,3]``."""
+    """Logs of frame-difference energy, second difference and change from the flat take ``[T,H,W,3]``."""
     x = frames.astype(np.float32)
     energy = np.abs(np.diff(x, axis=0)).mean()
     flicker = np.abs(np.diff(x, 2, axis=0)).mean()
@@ -29,7 +30,7 @@ def features(frames: np.ndarray, flat: np.ndarray) -> list[float]:
 
 
 def logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0, steps: int = 25) -> np.ndarray:
-    """Weights of a ridge logistic regression with intercept, by Newton's method. x ``[N,F]``, y 0/1 ``[N]``."""
+    """Weights of a ridge logistic regression with intercept, by Newton's method. x ``[N,F]``, y 0/1."""
     a = np.concatenate([x, np.ones((len(x), 1))], 1)
     w = np.zeros(a.shape[1])
     penalty = ridge * np.diag([1.0] * x.shape[1] + [0.0])
@@ -78,11 +79,13 @@ def main() -> None:
             group.append(i)
         rows.append([t.failure, round(t.strength, 2), round(t.reach, 2), *x[-2], *x[-1]])
     xs, ys, gs = np.array(x), np.array(y), np.array(group)
-    report: dict[str, object] = {"triplets": args.count, "seed": args.seed, "split": args.split, "size": args.size}
+    report: dict[str, object] = {"triplets": args.count}
+    report |= {"seed": args.seed, "split": args.split, "size": args.size}
     report["seconds"] = round(time.time() - begun, 1)
     for k, name in enumerate(FEATURES):
         lone = auc(xs[:, k], ys)
-        report[name] = {"auc": round(cross_validated(xs[:, [k]], ys, gs), 3), "raw": round(max(lone, 1 - lone), 3)}
+        fitted = cross_validated(xs[:, [k]], ys, gs)
+        report[name] = {"auc": round(fitted, 3), "raw": round(max(lone, 1 - lone), 3)}
     report["all"] = {"auc": round(cross_validated(xs, ys, gs), 3)}
     pairs = xs.reshape(-1, 2, len(FEATURES))
     report["collapsed_larger_share"] = {

@@ -1,8 +1,9 @@
-"""Body deformations as functions over a drawing's points: one entry of a table per ``body_deformation`` value.
+"""Body deformations as functions over a drawing's points: a table of ``body_deformation`` values.
 
 Amount 1 is the pronounced peak, negative amounts are anticipation and overshoot. Lengths are in heads.
 """
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,14 +14,14 @@ import numpy as np
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.ink import CLIPPED, FILL, LINE, OUTLINE, Drawing, curve, ellipse
 from animatrix.synthetic.pose import Body, Pose
-from animatrix.synthetic.rig import LIMBS, dense, extent, move, part_ranges, reorder, replant
+from animatrix.synthetic.rig import LIMBS, about, dense, extent, move, part_ranges, reorder, replant
 
 HELD = {"arm_n": ("blade", "energy"), "arm_f": ("energy",)}
 # the limb that carries an action
 CONTACTS = frozenset({"fall", "react", "jump"})  # flat on the accent; others are long on it
 LUNGES = frozenset({"strike", "slash", "dash", "run", "dodge_guard", "cast"})
-FIST = ((-0.9, -0.55), (-0.2, -0.92), (0.65, -0.82), (1.02, -0.42), (1.08, 0.10), (0.95, 0.62), (0.35, 0.90), (-0.45, 0.86),
-        (-1.0, 0.45))  # fmt: skip
+FIST = ((-0.9, -0.55), (-0.2, -0.92), (0.65, -0.82), (1.02, -0.42), (1.08, 0.10), (0.95, 0.62), (0.35, 0.90),
+        (-0.45, 0.86), (-1.0, 0.45))  # fmt: skip
 LEADING = {
     "run": "leg_n",
     "dash": "leg_n",
@@ -64,10 +65,9 @@ def _carry(d: Drawing, limb: str, before: np.ndarray, size: float = 1.0) -> None
 def squash_stretch(job: Job, a: float) -> None:
     """Longer along the line of the body and narrower; flatter on contact. Area stays within a fifth."""
     d = job.drawing
-    if job.action in CONTACTS:  # long on the way, flat on the ground
-        f = max(0.42, 1 - (0.36 if a > 0 else 0.9) * a)
-    else:
-        f = max(0.42, 1 + 0.38 * a)
+    # a contact is long on the way and flat on the ground
+    gain = (-0.36 if a > 0 else -0.9) if job.action in CONTACTS else 0.38
+    f = max(0.42, 1 + gain * a)
     pelvis, chest = d.bones["torso"]
     up = chest - pelvis
     up = up / max(float(np.hypot(*up)), 1e-9)
@@ -133,7 +133,7 @@ def limb_elongation(job: Job, a: float) -> None:
 def forced_foreshortening(job: Job, a: float) -> None:
     """Fist, blade or foot balloons toward the lens while the body shrinks behind it."""
     d, limb = job.drawing, job.limb
-    move(d, _about(np.array([d.bones["torso"][0][0], 0.0]), 1 - 0.16 * a))
+    move(d, about(np.array([d.bones["torso"][0][0], 0.0]), 1 - 0.16 * a))
     bones = d.bones[limb].copy()
     toward = np.array([0.30, 0.35 if limb.startswith("arm") else -0.30]) * max(a, 0)
     line = bones.copy()
@@ -154,10 +154,6 @@ def forced_foreshortening(job: Job, a: float) -> None:
     for held in HELD.get(limb, ()):
         if held in d.bones:
             reorder(d, held)
-
-
-def _about(centre: np.ndarray, factor: float) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda p: centre + (p - centre) * factor
 
 
 def face_exaggeration(job: Job, a: float) -> None:
@@ -228,10 +224,11 @@ def _radius(outline: np.ndarray, angles: np.ndarray) -> np.ndarray:
     return np.interp((angles + np.pi) / (2 * np.pi) * 96 - 0.5, np.arange(96), full, period=96)
 
 
-_CAT = curve([(-0.72, -0.95), (-0.72, -0.95), (-0.32, -0.62), (0.32, -0.62), (0.72, -0.95), (0.72, -0.95), (0.86, -0.25),
-              (0.72, 0.25), (0.88, 0.95), (0.6, 1.0), (-0.6, 1.0), (-0.88, 0.95), (-0.72, 0.25), (-0.86, -0.25)], 5)  # fmt: skip
-_DROP = curve([(0.05, -1.15), (0.05, -1.15), (0.35, -0.45), (0.85, 0.25), (0.78, 0.85), (0.35, 1.0), (-0.35, 1.0),
-               (-0.78, 0.85), (-0.85, 0.25), (-0.35, -0.45)], 5)  # fmt: skip
+_CAT = curve([(-0.72, -0.95), (-0.72, -0.95), (-0.32, -0.62), (0.32, -0.62), (0.72, -0.95),
+              (0.72, -0.95), (0.86, -0.25), (0.72, 0.25), (0.88, 0.95), (0.6, 1.0), (-0.6, 1.0),
+              (-0.88, 0.95), (-0.72, 0.25), (-0.86, -0.25)], 5)  # fmt: skip
+_DROP = curve([(0.05, -1.15), (0.05, -1.15), (0.35, -0.45), (0.85, 0.25), (0.78, 0.85), (0.35, 1.0),
+               (-0.35, 1.0), (-0.78, 0.85), (-0.85, 0.25), (-0.35, -0.45)], 5)  # fmt: skip
 SHAPES = {"cat": _CAT, "drop": _DROP, "star": _star(5, 0.55), "ball": ellipse(0, 0, 1, 1, n=28)}
 
 
@@ -239,7 +236,6 @@ def morphing(job: Job, a: float) -> None:
     """The figure flows into a cat, a drop, a star or a ball in the colours of its design, and back."""
     d, k = job.drawing, job.costume
     name = list(SHAPES)[int(job.rng(41).integers(len(SHAPES)))]
-    lo, hi = extent(d)
     size = 1.18 * (0.85 + 0.25 * max(a, 0))
     target = SHAPES[name] * size
     home = np.array([float(d.bones["torso"][0][0]), -size * 1.0])
@@ -267,14 +263,12 @@ def morphing(job: Job, a: float) -> None:
             [np.linspace(-1.4, 1.4, 9) * size, -0.34 * size + 0.10 * size * np.cos(np.arange(9) * np.pi)], 1
         )
         d.inside(body, np.concatenate([cap, home + np.array([(1.4, -1.5), (-1.4, -1.5)]) * size]), k.hair.lit)
-        for s in (-1, 1):
-            eye = home + (0.30 * s * size, 0.02)
-            d.fill(ellipse(*eye, 0.15 * size, 0.20 * size), k.box.figure((30, 22, 40)))
-            d.fill(ellipse(*(eye + (0.0, 0.05 * size)), 0.10 * size, 0.12 * size), k.box.figure(k.eye))
-            d.fill(
-                ellipse(*(eye + (-0.05 * size, -0.07 * size)), 0.05 * size, 0.06 * size),
-                k.box.final((255, 255, 255)),
-            )
+        for side in (-1, 1):
+            x, y = float(home[0]) + 0.30 * side * size, float(home[1]) + 0.02
+            d.fill(ellipse(x, y, 0.15 * size, 0.20 * size), k.box.figure((30, 22, 40)))
+            d.fill(ellipse(x, y + 0.05 * size, 0.10 * size, 0.12 * size), k.box.figure(k.eye))
+            white = k.box.final((255, 255, 255))
+            d.fill(ellipse(x - 0.05 * size, y - 0.07 * size, 0.05 * size, 0.06 * size), white)
         d.line(
             home + curve([(-0.10, 0.30), (0.0, 0.36), (0.10, 0.30)], 4, closed=False) * size, k.skin.ink, 1.2
         )
@@ -333,12 +327,12 @@ def scale_pop(job: Job, a: float) -> None:
     what = ("head", "figure", "tiny")[int(job.rng(42).integers(3))]
     if what == "head":
         neck = d.bones["head"][0] + (0.0, 0.45)
-        move(d, _about(neck, 1 + 0.95 * a), ["head", "back_hair"])
+        move(d, about(neck, 1 + 0.95 * a), ["head", "back_hair"])
     else:
         factor = 1 + 0.62 * a if what == "figure" else max(0.30, 1 - 0.52 * a)
         foot = np.array([d.bones["torso"][0][0], 0.0])
         move(
-            d, _about(foot if factor < 1 else d.bones["head"][0] + (0.0, -0.1), factor)
+            d, about(foot if factor < 1 else d.bones["head"][0] + (0.0, -0.1), factor)
         )  # a giant keeps its face
 
 

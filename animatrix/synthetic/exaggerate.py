@@ -4,6 +4,7 @@ A device starts, peaks and recovers the way an animator times it: anticipation t
 accent, an overshoot, and the model sheet again before the shot goes on. Smears sit on the fastest drawings.
 """
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -82,7 +83,8 @@ SMEARS: dict[str, tuple[float, int, int]] = {
 # what a device needs of other fields where they are asked for, as in drawable.NEEDS
 _DRAWN_CADENCES = ("ones", "twos", "threes", "fours_or_slower", "modulated")
 _FAST_ACTIONS = (
-    "gesture", "react", "walk", "run", "dash", "jump", "strike", "slash", "fall", "dodge_guard", "dance", "cast",
+    "gesture", "react", "walk", "run", "dash", "jump", "strike", "slash", "fall", "dodge_guard", "dance",
+    "cast",
 )  # fmt: skip
 _BODY_SCALES = ("long", "full", "medium_long")  # a whole figure, or nearly
 _FACE_SCALES = (*_BODY_SCALES, "medium", "medium_close", "close_up")
@@ -270,6 +272,10 @@ def _place_deformation(
             max(0, peak - round(env.before * fps)),
             min(max(peak, frames - 2), peak + round(env.after * fps)),
         )
+    if not asked:  # whole drawings
+        first = int(max(motion.moments[motion.moments <= first], default=first))
+        ends = motion.moments[motion.moments > peak] - 1
+        last = int(max(ends[ends <= last], default=min(ends, default=frames - 1)))
     later = motion.moments[motion.moments >= peak]
     if len(later) and later[0] <= last:  # the peak is a drawing
         peak = int(later[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from animatrix.synthetic.ink import Cel
 from animatrix.synthetic.paints import Paints
 from animatrix.synthetic.palette import mix
 from animatrix.synthetic.pose import solve
-from animatrix.synthetic.rig import drop, extent, move, ops_of, part_ranges, replant
+from animatrix.synthetic.rig import about, drop, extent, move, ops_of, part_ranges, replant
 from animatrix.synthetic.smear import stack
 
 if TYPE_CHECKING:
@@ -86,14 +86,15 @@ def _noise(points: np.ndarray, rng: np.random.Generator, pitch: float) -> np.nda
 def _melt(job: Job, f: Failure, t: int) -> None:
     """The outline runs, patch by patch, further with every frame, and never comes back."""
     run = f.strength * min(2.2, 0.35 + 2.0 * f.age(t)) * f.grown(t)
-    lo, hi = extent(job.drawing)
+    _, hi = extent(job.drawing)
     drips = f.rng(1)
 
     def warp(p: np.ndarray) -> np.ndarray:
         rng = np.random.default_rng(11 + f.seed % 9973)
         sag = np.clip(np.sin(2 * np.pi * (0.9 * p[:, 0] + drip)) + 0.6, 0, 2) * (hi[1] - p[:, 1]) / 5
         return p + run * f.near(p, job) * (
-            0.20 * _noise(p, rng, 0.38) + np.stack([np.zeros(len(p)), 0.42 * sag], 1))
+            0.20 * _noise(p, rng, 0.38) + np.stack([np.zeros(len(p)), 0.42 * sag], 1)
+        )
 
     drip = float(drips.random())
     move(job.drawing, warp, None, 0.09)
@@ -103,7 +104,11 @@ def _boil(job: Job, f: Failure, t: int) -> None:
     """Every frame a different outline: patches shimmer without any form in them."""
     amount = 0.13 * f.strength * f.grown(t)
     rng_key = f.rng(2, t).integers(1 << 30)
-    move(job.drawing, lambda p: p + amount * f.near(p, job) * _noise(p, np.random.default_rng(rng_key), 0.75), None, 0.08)
+
+    def warp(p: np.ndarray) -> np.ndarray:
+        return p + amount * f.near(p, job) * _noise(p, np.random.default_rng(rng_key), 0.75)
+
+    move(job.drawing, warp, None, 0.08)
 
 
 def _limb_loss(job: Job, f: Failure, t: int) -> None:
@@ -122,9 +127,13 @@ def _limb_loss(job: Job, f: Failure, t: int) -> None:
         root = b[0] + (b[1] - b[0]) * 0.12
         line = np.stack([root + (p - root) * (1 - share) for p in b])
         line[0] = b[0]
-        replant(d, limb, line, lambda s, k=share: 1 - 0.45 * k * np.clip(s, 0, 1.2))
+        replant(d, limb, line, _taper(0.45 * share))
         if limb == "arm_n" and share > 0.5:
             drop(d, ["blade"])
+
+
+def _taper(loss: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda s: 1 - loss * np.clip(s, 0, 1.2)
 
 
 def _limb_duplication(job: Job, f: Failure, t: int) -> None:
@@ -185,7 +194,7 @@ def _identity_drift(job: Job, f: Failure, t: int) -> None:
         replace(other, outfit=k.design.outfit), k.box, 1 if k.top.lit != k.top.shade else 0, k.eye_scale
     )
     way = float(np.clip(f.strength * (0.25 + 1.1 * f.age(t)) * f.grown(t), 0, 1.0))
-    mixed = {
+    mixed: dict[str, Any] = {
         n: _blend(getattr(k, n), getattr(far, n), way)
         for n in ("hair", "top", "bottom", "trim", "shoe", "extra")
     }
@@ -213,7 +222,7 @@ def _size_breathing(job: Job, f: Failure, t: int) -> None:
         factor = 1 + 0.26 * f.strength * f.grown(t) * beat
         pivot = d.bones[part][0].copy()
         names = [part, "back_hair"] if part == "head" else [part]
-        move(d, lambda p, c=pivot, k=factor: c + (p - c) * k, names)
+        move(d, about(pivot, factor), names)
 
 
 # --- failures of the cel: how the figure is laid under the camera
@@ -255,7 +264,7 @@ def _interpolated_cadence(shot: Shot, f: Failure, t: int, moment: int) -> Cel | 
 
 
 def _ghosting(shot: Shot, f: Failure, t: int, moment: int) -> Cel | None:
-    """Stale copies of old drawings hang around the figure long after it left them, also where nothing moves."""
+    """Stale copies of old drawings hang around the figure long after it left them, even at rest."""
     here = shot.cel(moment)
     if here is None:
         return None
@@ -368,14 +377,16 @@ def figure_cel(shot: Shot, f: Failure, t: int, moment: int) -> Cel | None:
     out = RELAID.get(f.kind, _lay_plain)(shot, f, t, moment)
     if f.reach >= WHOLE or f.kind not in PATCHED:
         return out
-    return _patched(shot.cel(moment), out, _spot(shot, f, moment), f.reach * shot.layout.head_px * shot.oversample)
+    radius = f.reach * shot.layout.head_px * shot.oversample
+    return _patched(shot.cel(moment), out, _spot(shot, f, moment), radius)
 
 
 def _spot(shot: Shot, f: Failure, moment: int) -> np.ndarray:
     """Where the failure sits on the plane of the cels."""
     pose = shot.performance.pose(moment / shot.scene.fps)
     j, lay, k = solve(pose, shot.costume.body), shot.layout, shot.oversample
-    at = {"head": j.head, "torso": (j.pelvis + j.chest) / 2, "arm_n": j.arm_n[1], "leg_n": j.leg_n[1]}[f.place]
+    middles = {"head": j.head, "torso": (j.pelvis + j.chest) / 2, "arm_n": j.arm_n[1], "leg_n": j.leg_n[1]}
+    at = middles[f.place]
     x = lay.anchor_x + lay.travel * (pose.x - shot.performance.pose(0.0).x)
     factor = np.array([shot.scene.facing * lay.head_px, lay.head_px]) * k
     return angle_of(shot.scene).seen(at[None])[0] * factor + np.array([x, lay.ground_y]) * k + (k - 1) / 2
@@ -388,7 +399,8 @@ def _patched(clean: Cel | None, broken: Cel | None, centre: np.ndarray, radius: 
     whole = stack([(clean, 1.0, (0, 0)), (broken, 0.0, (0, 0))])
     other = stack([(clean, 0.0, (0, 0)), (broken, 1.0, (0, 0))])
     h, w = whole.rgba.shape[:2]
-    x, y = np.arange(w)[None] + whole.origin[0] - centre[0], np.arange(h)[:, None] + whole.origin[1] - centre[1]
+    x = np.arange(w)[None] + whole.origin[0] - centre[0]
+    y = np.arange(h)[:, None] + whole.origin[1] - centre[1]
     k = np.clip((1.1 - np.hypot(x, y) / radius) / 0.25, 0, 1)[..., None]
     return Cel(np.rint(whole.rgba * (1 - k) + other.rgba * k).astype(np.uint8), whole.origin)
 

@@ -34,8 +34,8 @@ def _blade(d: Drawing, k: Costume, pose: Pose) -> None:
         [grip + side * 0.07, grip + ahead * pose.blade * 0.55 + side * 0.07 + bow, tip, tip,
          grip + ahead * pose.blade * 0.5 - side * 0.07 + bow, grip - side * 0.07, grip - side * 0.07], 4,
     )  # fmt: skip
-    guard = np.stack([grip + side * 0.15, grip + side * 0.15 + ahead * 0.07, grip - side * 0.15 + ahead * 0.07,
-                      grip - side * 0.15])  # fmt: skip
+    left, right = grip + side * 0.15, grip - side * 0.15
+    guard = np.stack([left, left + ahead * 0.07, right + ahead * 0.07, right])
     d.mark("blade")
     d.outlined([(handle, k.box.figure((92, 52, 60)))], ink, 0.8)
     d.outlined([(edge, steel)], ink, 0.8)

@@ -1,4 +1,4 @@
-"""Deformations and smears at work in a shot: which drawings are redrawn, how, and how far they leave the model."""
+"""Deformations and smears at work in a shot: which drawings are redrawn, and how far from the model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Handles on a drawing: its parts, moving their curves, and laying a limb along other bones.
 
-A drawing is a display list, so a deformation is one function over points. These are the few ways of applying it.
+A drawing is a display list, so a deformation is one function over points. These are ways of applying it.
 """
 
 from __future__ import annotations
@@ -60,11 +60,17 @@ def move(d: Drawing, warp: Warp, parts: Iterable[str] | None = None, step: float
             d.bones[name] = warp(bones)
 
 
+def about(centre: np.ndarray, factor: float) -> Warp:
+    """Warp that scales by ``factor`` about ``centre``."""
+    return lambda p: centre + (p - centre) * factor
+
+
 def reorder(d: Drawing, part: str) -> None:
     """Bring ``part`` to the front of the drawing."""
     ranges = part_ranges(d)
     order = [r for r in ranges if r[0] != part] + [r for r in ranges if r[0] == part]
-    ops, parts = [], []
+    ops: list = []
+    parts: list[tuple[str, int]] = []
     for name, a, b in order:
         parts.append((name, len(ops)))
         ops += d.ops[a:b]
@@ -74,7 +80,8 @@ def reorder(d: Drawing, part: str) -> None:
 def drop(d: Drawing, parts: Iterable[str]) -> None:
     """Leave ``parts`` out of the drawing."""
     gone = set(parts)
-    ops, kept = [], []
+    ops: list = []
+    kept: list[tuple[str, int]] = []
     for name, a, b in part_ranges(d):
         if name not in gone:
             kept.append((name, len(ops)))
@@ -112,7 +119,7 @@ def rebone(old: np.ndarray, new: np.ndarray, width: Callable[[np.ndarray], np.nd
     ``width`` scales across the bones, as a number or a function of the share of the way (past 1 at the hand).
     """
     s_old, ahead_old, normal_old = _along(np.asarray(old, np.float64))
-    s_new, ahead_new, normal_new = _along(np.asarray(new, np.float64))
+    s_new, _, normal_new = _along(np.asarray(new, np.float64))
     mid = (s_new[1:] + s_new[:-1]) / 2
     total = s_old[-1]
 
@@ -142,7 +149,7 @@ def rebone(old: np.ndarray, new: np.ndarray, width: Callable[[np.ndarray], np.nd
 
 
 def replant(
-    d: Drawing, part: str, new: Sequence, width: Callable[[np.ndarray], np.ndarray] | float = 1.0
+    d: Drawing, part: str, new: Sequence | np.ndarray, width: Callable[[np.ndarray], np.ndarray] | float = 1.0
 ) -> None:
     """Lay limb ``part`` along the polyline ``new`` ``[M,2]``."""
     line = np.asarray(new, np.float64)

@@ -1,9 +1,10 @@
-"""Smears: how one to three drawings carry a motion too fast to be drawn. One function per ``smear_technique``.
+"""Smears: how one to three drawings carry a motion too fast to be drawn, a function per technique.
 
 A drawn smear changes the display list with what lies between this drawing and the one before it; the two
 composited ones (afterimages, digital blur) work on the traced cel.
 """
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ COILS = frozenset({"dance", "fall", "dodge_guard"})  # the whole figure becomes 
 
 @dataclass
 class Trail:
-    """Where the drawing came from: ``back(u)`` is the figure a share ``u`` of the way to the drawing before."""
+    """Where the drawing came from: ``back(u)`` is the figure ``u`` of the way to the drawing before."""
 
     job: Job
     seconds: float
@@ -59,7 +60,8 @@ def _underlay(d: Drawing, name: str, ops: list) -> None:
 
 def _before_part(d: Drawing, part: str, name: str, ops: list) -> None:
     """Put ``ops`` right behind ``part``."""
-    out, parts = [], []
+    out: list = []
+    parts: list[tuple[str, int]] = []
     for n, a, b in part_ranges(d):
         if n == part:
             parts.append((name, len(out)))
@@ -82,7 +84,7 @@ def _paint_of(d: Drawing, *parts: str) -> list[Rgb]:
 def elongated_inbetween(job: Job, trail: Trail, a: float) -> None:
     """The figure is drawn out along its path: the front is here, the rest still on the way."""
     d = job.drawing
-    part, gone, _ = trail.lead()
+    _, gone, _ = trail.lead()
     length = max(float(np.hypot(*gone)), 1e-6)
     ahead = gone / length
     if length < 0.15:
@@ -201,7 +203,7 @@ def arc_fill_smear(job: Job, trail: Trail, a: float) -> None:
 
 def _coil(centre, rx: float, ry: float, paints: list[Rgb], ink: Rgb, rng, turns: int, spin: float) -> list:
     """A disc of swirling bands and lines."""
-    ops: list = [(FILL, ellipse(*centre, rx, ry, n=26), paints[0], 0.0, None)]
+    ops: list = [(FILL, ellipse(centre[0], centre[1], rx, ry, n=26), paints[0], 0.0, None)]
     for n in range(turns):
         s = np.linspace(0, 1, 14)
         ang = spin + 2 * np.pi * (n / turns + 0.62 * s)
@@ -268,12 +270,12 @@ def shape_abstraction(job: Job, trail: Trail, a: float) -> None:
     for n, u in enumerate(np.linspace(0.06, 0.94, 9)):
         end = rim[int(u * (len(rim) - 1))]
         start = root + (end - root) * (0.15 + 0.5 * rng.random())
-        paint = paints[n % len(paints)]
+        tone = paints[n % len(paints)]
         new.append(
             (
                 FILL,
                 limb(np.stack([start, end]), [0.02, 0.16], 3),
-                mix(paint, (255, 255, 255), 0.25 * (n % 3)),
+                mix(tone, (255, 255, 255), 0.25 * (n % 3)),
                 0.0,
                 None,
             )

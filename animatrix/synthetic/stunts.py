@@ -13,8 +13,8 @@ from animatrix.synthetic.acting import TAU, Beat, alive, keyed, smooth
 from animatrix.synthetic.pose import Pose
 
 GUARD = Pose(
-    yaw=0.8, front=0.45, lean=0.12, hip_n=-0.38, knee_n=0.10, hip_f=0.62, knee_f=0.55, arm_n=0.35, elbow_n=1.75,
-    arm_f=0.75, elbow_f=1.45, brow=-0.9, smile=0.0,
+    yaw=0.8, front=0.45, lean=0.12, hip_n=-0.38, knee_n=0.10, hip_f=0.62, knee_f=0.55, arm_n=0.35,
+    elbow_n=1.75, arm_f=0.75, elbow_f=1.45, brow=-0.9, smile=0.0,
 )  # fmt: skip
 
 
@@ -40,12 +40,12 @@ def slash(t: float, b: Beat) -> Pose:
     """A cut from over the shoulder down through the front, blade first."""
     ready = GUARD.but(arm_n=0.75, elbow_n=0.95, arm_f=0.95, elbow_f=0.9, blade=1.75, swing=-1.1)
     raised = ready.but(
-        lean=-0.26, head=0.12, arm_n=3.35, elbow_n=0.55, arm_f=2.9, elbow_f=0.6, swing=-1.3, front=0.6, hip_n=-0.2,
-        knee_n=0.45, stretch=1.03,
+        lean=-0.26, head=0.12, arm_n=3.35, elbow_n=0.55, arm_f=2.9, elbow_f=0.6, swing=-1.3, front=0.6,
+        hip_n=-0.2, knee_n=0.45, stretch=1.03,
     )  # fmt: skip
     through = ready.but(
-        lean=0.58, head=-0.32, arm_n=0.15, elbow_n=0.10, arm_f=0.4, elbow_f=0.4, swing=-0.1, front=0.2, hip_n=-0.75,
-        knee_n=0.15, hip_f=1.0, knee_f=0.95, mouth=0.8, stretch=0.98,
+        lean=0.58, head=-0.32, arm_n=0.15, elbow_n=0.10, arm_f=0.4, elbow_f=0.4, swing=-0.1, front=0.2,
+        hip_n=-0.75, knee_n=0.15, hip_f=1.0, knee_f=0.95, mouth=0.8, stretch=0.98,
     )  # fmt: skip
     h = b.hit
     rows = [
@@ -116,10 +116,11 @@ def dance(t: float, b: Beat) -> Pose:
     snap = np.tanh(2.4 * s) / np.tanh(2.4)
     return Pose(
         x=0.42 * snap, front=0.75 + 0.2 * c, yaw=0.55 * snap, lean=0.16 * snap, head=-0.22 * snap,
-        nod=0.8 * np.cos(2 * w), arm_n=-1.35 + 1.25 * snap, elbow_n=-0.55 - 0.65 * c, arm_f=1.35 + 1.25 * snap,
-        elbow_f=0.55 - 0.65 * c, hip_n=-0.16 - 0.32 * snap, knee_n=0.12 + 0.55 * max(0.0, snap),
-        hip_f=0.16 - 0.32 * snap, knee_f=0.12 + 0.55 * max(0.0, -snap), lift=0.10 * abs(np.cos(w)), shrug=0.4,
-        smile=1.0, mouth=0.6, stretch=1 + 0.02 * np.cos(2 * w),
+        nod=0.8 * np.cos(2 * w), arm_n=-1.35 + 1.25 * snap, elbow_n=-0.55 - 0.65 * c,
+        arm_f=1.35 + 1.25 * snap, elbow_f=0.55 - 0.65 * c, hip_n=-0.16 - 0.32 * snap,
+        knee_n=0.12 + 0.55 * max(0.0, snap), hip_f=0.16 - 0.32 * snap, knee_f=0.12 + 0.55 * max(0.0, -snap),
+        lift=0.10 * abs(np.cos(w)),
+        shrug=0.4, smile=1.0, mouth=0.6, stretch=1 + 0.02 * np.cos(2 * w),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Aligned triplets: the same shot as intended, flat, and collapsed; everything but the deformation is equal.
 
-The collapse is as large as the deformation it stands beside (:func:`matched`), so that how much a picture changes
-says nothing about whether it was meant.
+The collapse is as large as the deformation it stands beside (:func:`matched`), so that how much a picture
+changes says nothing about whether it was meant.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def plan(shot: Shot, kind: str, strength: float, frames: int | None = None) -> F
     frames = max(1, min(frames or round(s.fps), s.frames - onset))
     heals = kind not in LASTING and stay < 0.6
     last = onset + frames - 1 if heals else s.frames - 1
-    return Failure(kind, strength, last - frames + 1, last, int(stream(shot.seed, 60).integers(1 << 30)), s.fps)
+    accidents = int(stream(shot.seed, 60).integers(1 << 30))
+    return Failure(kind, strength, last - frames + 1, last, accidents, s.fps)
 
 
 def _change(a: np.ndarray, b: np.ndarray) -> float:
@@ -132,7 +133,7 @@ def matched(
 def _failure_map(col: np.ndarray, flat: np.ndarray, near: np.ndarray, failure: Failure) -> np.ndarray:
     """``float32 [T,H,W]`` 0..1: how much the failure changed, where it is at work."""
     out = np.zeros(col.shape[:3], np.float32)
-    h, w = col.shape[1:3]
+    h = col.shape[1]
     reach = np.ones((2 * max(1, h // 24) + 1,) * 2, np.uint8)
     for t in range(failure.onset, failure.last + 1):
         gap = cv2.absdiff(col[t], flat[t]).max(2).astype(np.float32)
@@ -160,7 +161,7 @@ def render_triplet(
         size, cast: as of ``render``.
 
     Raises:
-        AniMatrixError: BAD_OPTION for an unknown failure or a severity out of range, and what ``render`` raises.
+        AniMatrixError: BAD_OPTION for an unknown failure or a severity out of range; what ``render`` raises.
     """
     _check(failure, severity)
     intended = Shot(directive, seed, size, cast)
@@ -179,8 +180,9 @@ def render_triplet(
             key=lambda e: (e.first, e.kind),
         )
     c[1].directive = plain
-    takes = [Take3(clip, truth) for clip, truth in (a, b, c)]
-    return Triplet(a[1].directive, *takes, failure, severity, plan_.strength, plan_.reach)
+    return Triplet(
+        a[1].directive, Take3(*a), Take3(*b), Take3(*c), failure, severity, plan_.strength, plan_.reach
+    )
 
 
 def _without_deformation(d: Directive) -> Directive:

@@ -57,7 +57,7 @@ def draw_from_behind(costume: Costume, pose: Pose, locks: Locks, light: float) -
 
 
 def draw_in_profile(costume: Costume, pose: Pose, locks: Locks, light: float) -> Drawing:
-    """As :func:`draw_figure`, body edge-on and the head cut to a side view: one eye, nose and chin in outline."""
+    """As :func:`draw_figure`, body edge-on and the head seen from the side: one eye, nose and chin."""
     k = costume
     pose = pose.but(yaw=1.0, front=0.05)
     d = draw_figure(k, pose, locks, light)
@@ -70,8 +70,8 @@ def draw_in_profile(costume: Costume, pose: Pose, locks: Locks, light: float) ->
 
     skin, hair = k.skin, k.hair
     face = curve(
-        [(-0.10, -0.40), (0.30, -0.40), (0.40, -0.16), (0.39, 0.06), (0.385, 0.12), (0.485, 0.235), (0.485, 0.235),
-         (0.40, 0.275), (0.405, 0.32), (0.385, 0.36), (0.385, 0.42), (0.33, 0.485), (0.20, 0.47), (0.0, 0.34),
+        [(-0.10, -0.40), (0.30, -0.40), (0.40, -0.16), (0.39, 0.06), (0.385, 0.12), (0.485, 0.235),
+         (0.485, 0.235), (0.40, 0.275), (0.405, 0.32), (0.385, 0.36), (0.385, 0.42), (0.33, 0.485), (0.20, 0.47), (0.0, 0.34),
          (-0.14, 0.16)], 4,
     )  # fmt: skip
     d.mark("head")
@@ -82,8 +82,8 @@ def draw_in_profile(costume: Costume, pose: Pose, locks: Locks, light: float) ->
     if pose.eye < 0.3:
         d.line(put(curve([(0.20, 0.14), (0.28, 0.18), (0.36, 0.15)], 3, closed=False)), lash, 2.2)
     else:
-        white = curve([(0.19, 0.10), (0.26, 0.12 - 0.13 * o), (0.345, 0.11 - 0.11 * o), (0.37, 0.12), (0.345, 0.22),
-                       (0.27, 0.235), (0.21, 0.20)], 3)  # fmt: skip
+        white = curve([(0.19, 0.10), (0.26, 0.12 - 0.13 * o), (0.345, 0.11 - 0.11 * o), (0.37, 0.12),
+                       (0.345, 0.22), (0.27, 0.235), (0.21, 0.20)], 3)  # fmt: skip
         d.fill(put(white), k.box.figure((250, 250, 255)))
         dark = mix(k.eye, (24, 12, 40), 0.55)
         d.inside(put(white), put(ellipse(0.325, 0.12, 0.052, 0.125, n=14)), k.box.figure(dark))
@@ -106,9 +106,12 @@ def draw_in_profile(costume: Costume, pose: Pose, locks: Locks, light: float) ->
     ear = ellipse(-0.02, 0.13, 0.065, 0.105)
     l1 = locks(1) * 0.10
     crown = curve(
-        [(0.43, -0.14), (0.38, -0.02) + l1 * 0.4, (0.38, -0.02) + l1 * 0.4, (0.28, -0.14), (0.20, 0.00) + l1 * 0.5,
-         (0.20, 0.00) + l1 * 0.5, (0.12, -0.10), (0.08, 0.24) + l1, (0.08, 0.24) + l1, (-0.02, 0.02), (-0.10, 0.30) + l1,
-         (-0.10, 0.30) + l1, (-0.20, 0.10), (-0.30, 0.36) + l1, (-0.46, 0.26) + l1, (-0.52, -0.05), (-0.44, -0.34),
+        [(0.43, -0.14), (0.38, -0.02) + l1 * 0.4, (0.38, -0.02) + l1 * 0.4, (0.28, -0.14),
+         (0.20, 0.00) + l1 * 0.5,
+         (0.20, 0.00) + l1 * 0.5, (0.12, -0.10), (0.08, 0.24) + l1, (0.08, 0.24) + l1, (-0.02, 0.02),
+         (-0.10, 0.30) + l1,
+         (-0.10, 0.30) + l1, (-0.20, 0.10), (-0.30, 0.36) + l1, (-0.46, 0.26) + l1, (-0.52, -0.05),
+         (-0.44, -0.34),
          (-0.12, -0.51), (0.22, -0.44)], 4,
     )  # fmt: skip
     d.outlined([(put(ear), skin.shade)], skin.ink, 0.8)

@@ -37,7 +37,13 @@ SPEEDS: dict[str, tuple[float, float]] = {
     "quick": (0.0140, 0.0155),
     "whip": (0.0850, 0.0700),
 }
-FOLLOW_SPEEDS = {"creeping": 0.0004, "slow_move": 0.0028, "medium_move": 0.0095, "quick": 0.024, "whip": 0.075}
+FOLLOW_SPEEDS = {
+    "creeping": 0.0004,
+    "slow_move": 0.0028,
+    "medium_move": 0.0095,
+    "quick": 0.024,
+    "whip": 0.075,
+}
 SHAKES = {"steady": 0.0, "handheld": 0.0028, "screen_shake": 0.016, "violent_shake": 0.055}
 RECTANGULAR = ("screen_shake", "violent_shake")  # frame-to-frame sign changes
 PARALLAX = {"sky": 0.25, "far": 0.55, "main": 1.0, "book": 1.55}
@@ -53,8 +59,8 @@ MAX_ROLL = 0.62
 class CameraPath:
     """Frame offset in pixels ``[T,2]`` (content moves by minus this), zoom ``[T]`` and shake ``[T,2]``.
 
-    ``roll`` (radians, content turns by it) and ``spread`` are None or ``[T]``. A plane at parallax k is further
-    enlarged by ``exp(spread * (lens * k - 1))``: lens 1 leaves the figure's plane to ``zoom`` (a dolly), a
+    ``roll`` (radians, content turns by it) and ``spread`` are None or ``[T]``. A plane at parallax k is
+    further enlarged by ``exp(spread * (lens * k - 1))``: lens 1 leaves the figure's plane to ``zoom`` (a dolly), a
     smaller one also moves the ground of a figure that keeps its size (a dolly zoom).
     """
 

@@ -1,6 +1,6 @@
 """What a directive says about camera, framing and timing beyond the common choices, and what that needs.
 
-:data:`DIRECTED` is the table of the values; :data:`WANTS` fills in what such a value needs and nobody asked for.
+:data:`DIRECTED` is the table of the values; :data:`WANTS` fills in what such a value needs.
 """
 
 from __future__ import annotations

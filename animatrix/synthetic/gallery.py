@@ -11,7 +11,8 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive, Taxonomy
 from animatrix.synthetic.corpus import Corpus
-from animatrix.synthetic.drawable import RENDERABLE
+from animatrix.synthetic.direction import WANTS
+from animatrix.synthetic.drawable import RENDERABLE, check_drawable
 from animatrix.synthetic.studio import render
 
 FRAME = (320, 192)
@@ -39,6 +40,13 @@ STAGING_OF: dict[tuple[str, str], dict[str, str]] = {
     ("background_animation", "scrolled_background"): {"camera_move": "follow", "action": "run"},
     ("move_speed", "whip"): {"camera_move": "pan_right", "action": "idle"},
     ("camera_move", "follow"): {"action": "run"},
+    ("transition", "swish_transition"): {"camera_move": "pan_right", "move_speed": "whip", "action": "idle"},
+    ("time_treatment", "freeze_frame"): {
+        "time_treatment": "freeze_frame@10-24",
+        "drawing_cadence": "still@10-24",
+        "action": "run",
+    },
+    ("camera_shake", "steady"): {"camera_move": "pan_left"},
     ("body_deformation", "squash_stretch"): {"action": "jump", "shot_scale": "full"},
 }
 INSTANT = frozenset({"impact_frame"})  # fields whose values last a few frames and are asked for with a span
@@ -49,14 +57,18 @@ def staged(name: str, value: str, frames: int = LENGTH) -> Directive:
     text = value
     if name in INSTANT and value != "none":
         text = f"{value}@{frames // 2}-{frames // 2 + 1}"
-    base: dict[str, str] = {"camera_move": "fix"}
-    tags = {**base, **STAGING.get(name, {}), **STAGING_OF.get((name, value), {}), name: text}
-    request = {"narrative": "A shot.", "tags": tags, "frames": frames, "fps": 24}
-    try:
-        return Directive.model_validate(request)
-    except AniMatrixError:  # the value does not go with a locked-off frame
-        loose = {k: v for k, v in tags.items() if k != "camera_move" or k == name}
-        return Directive.model_validate({**request, "tags": loose})
+    needs = WANTS.get((name, value), {})
+    full = {"camera_move": "fix", **STAGING.get(name, {}), **needs, name: text, **STAGING_OF.get((name, value), {})}
+    loose = {k: v for k, v in full.items() if k != "camera_move"}  # some values do not go with a locked-off frame
+    for tags in (full, loose, {**needs, name: text}):
+        request = {"narrative": "A shot.", "tags": tags, "frames": frames, "fps": 24}
+        try:
+            directive = Directive.model_validate(request)
+            check_drawable(directive)
+            return directive
+        except AniMatrixError as e:
+            fault = e
+    raise fault
 
 
 def _telling_frames(events, length: int, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A modelled setting: boxes on a ground plane seen by a camera that turns, slides or travels in three dimensions.
+"""A modelled setting: houses on a ground plane seen by an eye that turns, slides or travels in space.
 
 Units: the eye is one unit above the ground; x right, y down, z into the picture; the subject stands at the
 origin. Drawn smoothly on every frame it is the set of a CG camera; drawn with the figure, in wandering

@@ -12,274 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animatrix.synthetic.acting import RUN_PERIOD, WALK_PERIOD, smooth
-from animatrix.synthetic.camera import SPEEDS
+from animatrix.synthetic.acting import RUN_PERIOD, WALK_PERIOD
+from animatrix.synthetic.key_moves import EXTREMES, KeyMove
 from animatrix.synthetic.performance import Performance
-from animatrix.synthetic.pose import Body, Pose, between, solve
+from animatrix.synthetic.pose import Body, Pose, solve
+from animatrix.synthetic.registers import CLOSE, REGISTERS, Change, circled
 from animatrix.synthetic.scene import Scene
 
 if TYPE_CHECKING:
     from animatrix.synthetic.studio import Shot
 
 TAU = 2 * np.pi
-Change = Callable[[float, Pose], Pose]  # (screen seconds, pose) -> pose
-
-# --- spacing: progress of a move 0..1 at a share 0..1 of its time
-
-
-def _burst(u: float) -> float:
-    return 0.05 * u / 0.78 if u < 0.78 else 0.05 + 0.95 * smooth(min(1.0, (u - 0.78) / 0.10))
-
-
-SPACINGS: dict[str, Callable[[float], float]] = {
-    "even": lambda u: u,
-    "slow_out": lambda u: u**2.8,
-    "slow_in": lambda u: 1 - (1 - u) ** 2.8,
-    "slow_in_out": lambda u: u**3 * (10 - 15 * u + 6 * u * u),
-    "pop": lambda u: float(u >= 0.5),
-    "hold_and_burst": _burst,
-}
-
-# action -> the two extremes of its key move
-EXTREMES: dict[str, tuple[Pose, Pose]] = {
-    "gesture": (
-        Pose(lean=-0.10, head=0.08, arm_n=0.30, elbow_n=0.30, arm_f=-0.10, elbow_f=0.15, yaw=0.45, smile=0.3),
-        Pose(
-            lean=0.17,
-            head=-0.12,
-            arm_n=-2.60,
-            elbow_n=-0.10,
-            arm_f=0.65,
-            elbow_f=0.5,
-            shrug=0.6,
-            yaw=0.70,
-            smile=1.0,
-            mouth=0.7,
-            brow=0.5,
-        ),
-    ),
-    "turn": (
-        Pose(yaw=0.85, front=0.70, lean=-0.10, arm_n=-0.45, arm_f=0.20, head=0.06),
-        Pose(yaw=-0.85, front=0.95, lean=0.16, arm_n=0.25, arm_f=0.95, elbow_f=0.5, head=-0.10),
-    ),
-}
-KEY_MOVES = tuple(EXTREMES)
-_BODY = ("lean", "x", "hip_n", "hip_f", "knee_n", "knee_f", "front")
-_LATE = {
-    "head": 0.08,
-    "yaw": 0.05,
-    "nod": 0.10,
-    "arm_f": 0.12,
-    "elbow_f": 0.20,
-    "arm_n": 0.13,
-    "elbow_n": 0.24,
-}
-
-
-@dataclass(frozen=True)
-class KeyMove:
-    """One move between two extremes, from ``start`` to ``end`` seconds, with the principles put into it."""
-
-    extremes: tuple[Pose, Pose]
-    start: float
-    end: float
-    spacing: str
-    principles: frozenset[str]
-
-    def progress(self, t: float, late: float = 0.0) -> float:
-        """Share of the way at ``t`` seconds; below 0 in anticipation, above 1 in overshoot."""
-        u = float(np.clip((t - self.start) / max(self.end - self.start, 1e-6), 0, 1.6)) - late
-        curve = SPACINGS[self.spacing]
-        back = 0.0
-        if "weight_shift" in self.principles:  # the mass goes first
-            u = (u - 0.30) / 0.70
-        if "anticipation" in self.principles:
-            if u < 0.32:
-                return -0.24 * smooth(u / 0.26)
-            u, back = (u - 0.32) / 0.68, -0.24
-        u = min(max(u, 0.0), 1.6)
-        if "overshoot_settle" in self.principles:
-            if u < 0.62:
-                return back + (1.18 - back) * curve(u / 0.62)
-            return 1 + 0.18 * (0.5 + 0.5 * float(np.cos(np.pi * min(1.0, (u - 0.62) / 0.34))))
-        return back + (1 - back) * curve(min(u, 1.0))
-
-    def pose(self, t: float) -> Pose:
-        """Pose of the move at ``t`` seconds."""
-        a, b = self.extremes
-        if "overlapping_action" in self.principles:
-            values = {}
-            for f in fields(Pose):
-                p = self.progress(t, _LATE.get(f.name, 0.0) * 1.3)
-                values[f.name] = getattr(a, f.name) + (getattr(b, f.name) - getattr(a, f.name)) * p
-            pose = Pose(**values)
-        else:
-            pose = between(a, b, self.progress(t))
-        return self._with_principles(t, pose)
-
-    def _with_principles(self, t: float, p: Pose) -> Pose:
-        u = float(np.clip((t - self.start) / max(self.end - self.start, 1e-6), 0, 1))
-        if "arcs" in self.principles:
-            dip = float(np.sin(np.pi * np.clip(self.progress(t), 0, 1)))
-            p = p.but(
-                nod=p.nod + 2.0 * dip,
-                elbow_n=p.elbow_n + 0.7 * dip,
-                knee_n=p.knee_n + 0.45 * dip,
-                hip_n=p.hip_n + 0.22 * dip,
-                knee_f=p.knee_f + 0.45 * dip,
-                hip_f=p.hip_f + 0.22 * dip,
-            )
-        if "weight_shift" in self.principles:
-            side = smooth(u / 0.4) * 0.26
-            dip = float(np.sin(np.pi * min(1.0, u / 0.5)))
-            p = p.but(
-                x=p.x + 1.7 * np.sin(side),
-                hip_n=p.hip_n - side + 0.20 * dip,
-                hip_f=p.hip_f - side + 0.20 * dip,
-                knee_n=p.knee_n + 0.42 * dip,
-                knee_f=p.knee_f + 0.42 * dip,
-                lean=p.lean + 0.10 * smooth(u / 0.4),
-            )
-        if "drag" in self.principles:
-            v = (self.progress(t + 0.04) - self.progress(t - 0.04)) / 0.08
-            p = p.but(elbow_n=p.elbow_n + 0.42 * np.tanh(0.6 * v), head=p.head - 0.10 * np.tanh(0.6 * v))
-        if "secondary_action" in self.principles:
-            tap = float(np.sin(TAU * 2.3 * t))
-            p = p.but(elbow_f=p.elbow_f + 0.85 + 0.35 * tap, arm_f=0.30, toe_f=-0.35 * max(0.0, tap))
-        return p
-
-
-# --- registers
-
-
-def _amplified(gain: float) -> Change:
-    calm = Pose()
-
-    def change(t: float, p: Pose) -> Pose:
-        q = between(calm, p, gain)
-        return q.but(x=p.x, lift=p.lift * min(gain, 1.2), yaw=p.yaw, front=p.front, eye=p.eye, mouth=p.mouth)
-
-    return change
-
-
-HERO = Pose(
-    lean=-0.08,
-    head=-0.10,
-    nod=-1.0,
-    yaw=0.60,
-    front=0.95,
-    arm_n=-0.62,
-    elbow_n=1.30,
-    arm_f=0.62,
-    elbow_f=-1.30,
-    hip_n=-0.34,
-    hip_f=0.34,
-    knee_n=0.0,
-    knee_f=0.0,
-    brow=-0.6,
-    smile=0.7,
-    shrug=0.2,
-)
-
-
-def _heroic(scene: Scene) -> Change:
-    arrive = 0.45 * scene.frames / scene.fps
-
-    def change(t: float, p: Pose) -> Pose:
-        a = smooth((t - arrive) / 0.16)
-        return between(p, HERO.but(x=p.x), a)
-
-    return change
-
-
-# poses struck one after the other
-_TAKES = (
-    Pose(arm_n=-2.35, elbow_n=-0.2, arm_f=2.35, elbow_f=0.2, eye=1.2, mouth=1.0, brow=1.5, shrug=1.6, stretch=1.05),
-    Pose(lean=0.62, head=0.25, arm_n=0.25, arm_f=0.45, eye=0.5, mouth=0.2, smile=0.0, brow=-0.8, stretch=0.93,
-         hip_n=0.4, knee_n=0.8, hip_f=0.4, knee_f=0.8),
-    Pose(lean=-0.18, head=-0.12, arm_n=-1.9, elbow_n=-1.5, arm_f=0.9, elbow_f=1.6, eye=1.0, mouth=0.8, smile=1.0),
-)  # fmt: skip
-_STAGE = (
-    Pose(lean=-0.10, head=-0.16, arm_n=-1.55, elbow_n=-0.25, arm_f=1.55, elbow_f=0.25, mouth=0.8, smile=1.0, front=0.95),
-    Pose(lean=0.14, head=0.05, arm_n=-2.45, elbow_n=-0.15, arm_f=0.85, elbow_f=0.35, mouth=0.6, brow=0.8, front=0.9),
-    Pose(lean=0.52, head=0.15, arm_n=1.25, elbow_n=1.2, arm_f=-0.9, elbow_f=-0.1, eye=0.2, smile=0.9, front=0.8),
-)  # fmt: skip
-
-
-def _struck(poses: tuple[Pose, ...], period: float, snap: float, bounce: float) -> Callable[[Scene], Change]:
-    """Poses struck in turn, one each ``period`` seconds, reached in ``snap`` seconds with a ``bounce``."""
-
-    def make(scene: Scene) -> Change:
-        start = int(scene.beat.phase * len(poses))
-
-        def change(t: float, p: Pose) -> Pose:
-            k, r = divmod(max(0.0, t), period)
-            a, b = (poses[(start + int(k) + n) % len(poses)] for n in (0, 1))
-            late = r - (period - snap)
-            q = between(a, b, smooth(late / snap)) if late > 0 else a
-            spring = 1 + bounce * np.exp(-r * 12) * np.cos(r * 30) * (t >= period)
-            return q.but(x=p.x, yaw=p.yaw, stretch=q.stretch * spring)
-
-        return change
-
-    return make
-
-
-REGISTERS: dict[str, Callable[[Scene], Change]] = {
-    "everyday_subtle": lambda scene: _amplified(0.45),
-    "comedic": _struck(_TAKES, 0.44, 0.10, 0.16),
-    "theatrical": _struck(_STAGE, 0.62, 0.30, 0.03),
-    "heroic_posed": _heroic,
-}
-
-
-def _calm(scene: Scene) -> Change:
-    """Seen this close, breath is enough."""
-
-    def change(t: float, p: Pose) -> Pose:
-        return p.but(
-            x=0.0,
-            lean=0.12 * p.lean,
-            head=0.15 * p.head,
-            nod=0.15 * p.nod,
-            stretch=1 + 0.1 * (p.stretch - 1),
-            yaw=0.4,
-        )
-
-    return change
-
-
-def _circled(scene: Scene) -> Change:
-    """The eye goes round the figure: it turns as far as the setting does."""
-    a = SPEEDS[scene.move_speed][0] * 24 * 1.45
-
-    def change(t: float, p: Pose) -> Pose:
-        turned = -0.30 + a * t / 0.46
-        return p.but(
-            yaw=float(np.clip(turned, -0.3, 1.0)), front=float(np.clip(1.0 - 0.4 * turned, 0.3, 1.0))
-        )
-
-    return change
-
-
-def _steady_hand(scene: Scene) -> Change:
-    def change(t: float, p: Pose) -> Pose:
-        turn = 0.05 * float(np.sin(TAU * (0.7 * t + scene.beat.phase)))
-        return p.but(
-            arm_n=0.42 + 0.3 * turn,
-            elbow_n=1.55 + turn,
-            held=1.0,
-            lean=0.0,
-            shrug=0.0,
-            stretch=1.0,
-            front=0.55,
-        )
-
-    return change
-
-
-# shot_scale -> how acting is held back there
-CLOSE: dict[str, Callable[[Scene], Change]] = {"extreme_close_up": _calm, "insert": _steady_hand}
 
 HOLDS_POSE = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")
 ONE_DRAWING = ("moving_hold", "cel_slide", "tremble")
@@ -376,7 +119,7 @@ def moments_of(scene: Scene, moments: np.ndarray) -> np.ndarray:
 
 
 def ids_of(scene: Scene, moments: np.ndarray) -> list[int]:
-    """Drawing numbers of the figure, from 1 in order of appearance; a drawing that returns keeps its number."""
+    """Numbers of the figure's drawings, from 1 in order of appearance; one that returns keeps its number."""
     keys = [(int(m), 0) for m in moments]
     for value, a, b in scene.direction.tags.get("limited_technique", ()):
         if value == "tremble":
@@ -526,7 +269,7 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
     """The performance as directed; the one given when nothing is asked of it.
 
     Args:
-        body: the actor's body, and ``head_share`` the height of a head in frame heights, for ``motion_energy``.
+        body: the actor's body; ``head_share``: height of a head in frame heights, for ``motion_energy``.
     """
     d = scene.direction
     acting = (
@@ -542,7 +285,7 @@ def direct(scene: Scene, performance: Performance, body: Body, head_share: float
         return performance
     held_back = (CLOSE[scene.shot_scale](scene),) if scene.shot_scale in CLOSE else ()
     if "orbit" in scene.camera_moves:
-        held_back = (*held_back, _circled(scene))
+        held_back = (*held_back, circled(scene))
     principles = frozenset(d.values("motion_principle"))
     move = None
     if scene.action in EXTREMES and ("spacing" in d.tags or "motion_principle" in d.tags):

@@ -59,10 +59,15 @@ def revision(path: Path) -> str:
 
 def load(name: str):
     """An :class:`~animatrix.generate.pipeline.AniMatrixPipeline` in float32 on the CPU, ready to call."""
+    import diffusers
     import torch
+    import transformers
 
     from animatrix.generate.pipeline import AniMatrixPipeline
 
+    # Their loading bars would stand in front of the one line an error is.
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     try:
         pipe = AniMatrixPipeline.from_pretrained(model_path(name), dtype=torch.float32, local_files_only=True)
     except (OSError, ValueError, KeyError) as e:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from animatrix.synthetic.narrative_finish import FINISH_WORDS
+
 if TYPE_CHECKING:
     from animatrix.knowledge import Directive
     from animatrix.synthetic.scene import Scene
@@ -204,6 +206,7 @@ TAG_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "snow": ("Snow is falling.",),
         "rain": ("Rain comes down.",),
     },
+    **FINISH_WORDS,
 }
 
 

@@ -132,3 +132,58 @@ def test_corpus_writes_shots_with_truth_and_an_index(tmp_path, capsys):
     rows = [json.loads(line) for line in (out / "index.jsonl").read_text().splitlines()]
     assert [r["index"] for r in rows] == [0, 1] and all(r["narrative"] for r in rows)
     assert Truth.from_json((out / "00001.truth.json").read_text()).directive.narrative == rows[1]["narrative"]
+
+
+def test_a_failure_is_rendered_with_its_label_and_map(shot, tmp_path, capsys):
+    out, truth = tmp_path / "clip.mp4", tmp_path / "truth.json"
+    args = ["synth", "render", "--directive", str(shot), "--failure", "boil", "--severity", "0.8"]
+    assert main([*args, "--out", str(out), "--truth", str(truth), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failure"] == "boil"
+    known = Truth.from_json(truth.read_text())
+    assert known.failure_label == "boil" and known.failure_map is not None and known.failure_map.any()
+
+
+def test_a_triplet_is_three_clips_with_truth(shot, tmp_path, capsys):
+    out = tmp_path / "set"
+    args = [
+        "synth",
+        "triplet",
+        "--directive",
+        str(shot),
+        "--seed",
+        "2",
+        "--failure",
+        "melt",
+        "--size",
+        "96x64",
+    ]
+    assert main([*args, "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failure"] == "melt"
+    names = [
+        "col.mp4",
+        "col.truth.json",
+        "flat.mp4",
+        "flat.truth.json",
+        "int.mp4",
+        "int.truth.json",
+        "triplet.json",
+    ]
+    assert sorted(p.name for p in out.iterdir()) == names
+    assert Truth.from_json((out / "col.truth.json").read_text()).failure_label == "melt"
+    assert json.loads((out / "triplet.json").read_text())["directive"]["frames"] == 7
+
+
+def test_an_unknown_failure_is_one_line(shot, tmp_path, capsys):
+    args = [
+        "synth",
+        "triplet",
+        "--directive",
+        str(shot),
+        "--failure",
+        "mellt",
+        "--out",
+        str(tmp_path / "set"),
+    ]
+    assert main(args) == 2
+    assert "error[bad-option]: unknown failure 'mellt'; did you mean 'melt'?" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive, Tag
 from animatrix.synthetic.finish_rules import finish_wants
 
@@ -242,6 +243,8 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         for v in ("comedic", "theatrical", "heroic_posed")
     ),
     ("acting_register", "everyday_subtle", "action", ("idle", "gesture", "speak", "turn", "handle_prop")),
+    *(("motion_energy", "static", other, ()) for other in ("spacing", "motion_principle", "acting_register")),
+    ("motion_energy", "static", "time_treatment", ("real_time", "freeze_frame")),
     ("camera_move", "orbit", "background_animation", ("cg_camera_background",)),
     ("camera_move", "orbit", "layer_parallax", ("cg_depth",)),
     ("camera_move", "orbit", "camera_move", ("orbit",)),
@@ -295,6 +298,46 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         for other in ("spacing", "motion_principle")
     ),
 )
+
+
+# field -> values that hold for the whole shot or not at all; None: every value of the field
+WHOLE: dict[str, tuple[str, ...] | None] = {
+    **dict.fromkeys(
+        (
+            "horizon",
+            "camera_angle",
+            "lens_perspective",
+            "layer_parallax",
+            "camera_shake",
+            "move_speed",
+            "shot_scale",
+            "acting_register",
+            "background_animation",
+            "action",
+        )
+    ),
+    "motion_energy": DIRECTED["motion_energy"],
+    "camera_move": ("orbit",),
+    "framing": tuple(v for v in DIRECTED["framing"] if v != "cut_in_panel"),
+    "focus": ("deep_focus", "background_blur", "foreground_blur"),
+    "motion_principle": tuple(v for v in DIRECTED["motion_principle"] if v != "hit_stop"),
+    "limited_technique": ("lip_flap", "eye_blink", "none"),
+}
+
+
+def check_spans(directive: Directive) -> None:
+    """Raise AniMatrixError(UNSUPPORTED_VALUE) for a value asked for in part of a shot that can only fill it."""
+    for name, values in WHOLE.items():
+        for tag in directive.tags.get(name, ()):
+            if tag.span is None or (values is not None and tag.value not in values):
+                continue
+            first, last = directive.span_frames(tag)
+            if first > 0 or last < directive.frames - 1:
+                raise AniMatrixError(
+                    Code.UNSUPPORTED_VALUE,
+                    f"the renderer cannot draw {name}={tag.value} in part of a shot",
+                    "ask for it without frames",
+                )
 
 
 def stops_blinks(directive: Directive) -> bool:

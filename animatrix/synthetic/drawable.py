@@ -6,7 +6,7 @@ from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
 from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
-from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS
+from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS, check_spans
 from animatrix.synthetic.devices import GROUNDS
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
 from animatrix.synthetic.exaggerate import (
@@ -120,11 +120,12 @@ def check_drawable(directive: Directive) -> None:
                 )
     check_finish(directive)
     check_exaggeration(directive)
+    check_spans(directive)
     for name, value, other, fitting in (*NEEDS, *EXAGGERATION_NEEDS, *DIRECTED_NEEDS, *FINISH_NEEDS):
         asked = directive.values(other)
         if value in directive.values(name) and asked and not set(asked) <= set(fitting):
             raise AniMatrixError(
                 Code.UNSUPPORTED_VALUE,
                 f"the renderer cannot draw {name}={value} with {other}={'+'.join(asked)}",
-                f"with it, {other} can be {', '.join(fitting)}",
+                f"with it, {other} can be {', '.join(fitting)}" if fitting else "ask for one of the two",
             )

@@ -95,12 +95,12 @@ class Model:
         self.drawn = scene.direction.has("background_animation", "drawn_background_animation")
         tick = 24 / scene.fps
         frame = np.arange(scene.frames)
-        self.turn, self.slide = np.zeros(scene.frames), shot.path.offset[:, 0] / self.focal * self.reach
+        self.turn: np.ndarray = np.zeros(scene.frames)
+        self.slide = shot.path.offset[:, 0] / self.focal * self.reach
         if "orbit" in scene.camera_moves:
             far = SPEEDS[scene.move_speed][0] * w / self.focal
             self.turn = frame * tick * far * scene.facing
         self.start = 2 * np.pi * stream(shot.seed, 60).random()
-        self._fit: list[np.ndarray] = []
 
     def _seen(self, points: np.ndarray, t: int) -> np.ndarray:
         """Points ``[N,3]`` in the eye's own axes at frame ``t``."""

@@ -135,6 +135,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     """
     check_drawable(directive)
     directive = with_needs(directive)
+    check_drawable(directive)
     d, last, fps = directive, directive.frames - 1, directive.fps
     design_rng, place_rng, stage_rng, time_rng = (stream(seed, k) for k in range(4))
 
@@ -334,6 +335,8 @@ def complete(directive: Directive, scene: Scene) -> Directive:
     keep("drawing_cadence", scene.cadence)
     if still:
         put("motion_energy", "static")
+    if "static" in directive.values("motion_energy"):
+        whole["motion_energy"] = list(directive.tags["motion_energy"])
     acts = tuple(
         dict.fromkeys(
             (scene.action, *(["speak"] if scene.talks else []), *(["gesture"] if scene.waves else []))

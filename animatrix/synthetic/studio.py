@@ -315,7 +315,7 @@ class Shot:
             out = blur_along(cel, gone * factor * (0.6 + 0.5 * a))
         else:
             earlier = [int(m) for m in self.retouch.moments[self.retouch.moments < moment][-3:]]
-            then = [(self.cel(m), 0.46 * o, m) for m, o in zip(earlier, (0.36, 0.66, 1.0)[-len(earlier) :], strict=True)]
+            then = [(self.cel(m), 0.46 * o, m) for m, o in zip(earlier, (0.36, 0.66, 1.0)[3 - len(earlier) :], strict=True)]
             ghosts = []
             for ghost, opacity, m in then:
                 gap = self.performance.pose(m / self.scene.fps).x - job.pose.x if self.follows else 0.0

@@ -140,11 +140,13 @@ def forced_foreshortening(job: Job, a: float) -> None:
     line[1] = bones[1] * 0.75 + (bones[0] + toward) * 0.25
     line[2:] = bones[2:] + toward
     near = 1 + 2.9 * max(a, -0.2)
-    replant(d, limb, line, lambda s: 1 + (near - 1) * np.clip(s, 0, 1.15) ** 3.0)
+    swell = (near - 1) * (0.55 if limb.startswith("arm") else 1.0)  # a fist is drawn over the hand
+    replant(d, limb, line, lambda s: 1 + swell * np.clip(s, 0, 1.15) ** 3.0)
     _carry(d, limb, bones[-1], near**0.6)
     reorder(d, limb)
     if limb.startswith("arm") and a > 0.15:  # the fist itself, toward the lens
-        fist, r = d.bones[limb][-1], 0.115 * near
+        fore, r = line[-1] - line[-2], 0.165 * near
+        fist = line[-1] + fore / max(float(np.hypot(*fore)), 1e-6) * 0.55 * r
         skin = job.costume.skin
         shape = fist + curve([(r * x, r * y) for x, y in FIST], 3)
         d.outlined([(shape, skin.lit)], skin.ink, 1.1)

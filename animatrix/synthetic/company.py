@@ -174,35 +174,24 @@ def _own_hands(shot: Shot) -> Extra:
 
 
 def _foreground(shot: Shot) -> Extra:
-    """Dark leaves, or the edge of an opening, round the border of the frame."""
+    """Dark leaves round the border of the frame."""
     (w, h), box = shot.size, shot.box
     rng = stream(shot.seed, 54)
     dark = mix(box.ground((44, 66, 52)), (12, 14, 30), 0.62)
     darker = mix(dark, (6, 8, 20), 0.5)
     aspect = w / h
-    leafy = rng.random() < 0.75
     jobs: list[tuple[np.ndarray, tuple[int, int, int]]] = []
-    if leafy:
-        for _ in range(58):
-            edge, u = int(rng.integers(4)), float(rng.random())
-            x, y = ((u, -0.01), (u, 1.01), (-0.01, u), (1.01, u))[edge]
-            if edge < 2 and abs(u - 0.5) < 0.16:
-                continue
-            a = np.arctan2(0.5 - y, (0.5 - x) * aspect) + rng.normal() * 0.7
-            r = 0.16 + 0.15 * float(rng.random())
-            leaf = np.array([(-0.7, 0), (-0.2, 0.26), (0.45, 0.2), (1.0, 0), (0.45, -0.2), (-0.2, -0.26)]) * r
-            c, s = np.cos(a), np.sin(a)
-            pts = np.stack(
-                [leaf[:, 0] * c - leaf[:, 1] * s + x * aspect, leaf[:, 0] * s + leaf[:, 1] * c + y], 1
-            )
-            jobs.append((curve(pts, 4), dark if rng.random() < 0.6 else darker))
-    else:
-        side = 0.17 * aspect
-        for x0, x1 in ((-0.4, side), (aspect - side, aspect + 0.4)):
-            jobs.append((np.array([(x0, -0.4), (x1, -0.4), (x1, 1.4), (x0, 1.4)]), dark))
-        jobs.append(
-            (np.array([(-0.4, -0.4), (aspect + 0.4, -0.4), (aspect + 0.4, 0.11), (-0.4, 0.11)]), darker)
-        )
+    for _ in range(58):
+        edge, u = int(rng.integers(4)), float(rng.random())
+        x, y = ((u, -0.01), (u, 1.01), (-0.01, u), (1.01, u))[edge]
+        if edge < 2 and abs(u - 0.5) < 0.16:
+            continue
+        a = np.arctan2(0.5 - y, (0.5 - x) * aspect) + rng.normal() * 0.7
+        r = 0.16 + 0.15 * float(rng.random())
+        leaf = np.array([(-0.7, 0), (-0.2, 0.26), (0.45, 0.2), (1.0, 0), (0.45, -0.2), (-0.2, -0.26)]) * r
+        c, s = np.cos(a), np.sin(a)
+        pts = np.stack([leaf[:, 0] * c - leaf[:, 1] * s + x * aspect, leaf[:, 0] * s + leaf[:, 1] * c + y], 1)
+        jobs.append((curve(pts, 4), dark if rng.random() < 0.6 else darker))
 
     def draw(t: float) -> Drawing:
         d = Drawing()

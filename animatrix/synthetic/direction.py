@@ -129,7 +129,7 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
     ("limited_technique", "cycle_loop"): {"action": "walk", "drawing_cadence": "threes"},
     ("motion_energy", "subtle"): {"action": "idle", "drawing_cadence": "threes"},
     ("motion_energy", "moderate"): {"action": "gesture", "drawing_cadence": "twos"},
-    ("motion_energy", "dynamic"): {"action": "run", "drawing_cadence": "twos"},
+    ("motion_energy", "dynamic"): {"action": "dance", "drawing_cadence": "twos", "shot_scale": "full"},
     ("motion_energy", "explosive"): {
         "action": "dash",
         "drawing_cadence": "ones",

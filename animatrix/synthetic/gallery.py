@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ PAPER, INK = 246, 40
 # field -> tags that make its values easy to see; a value's own row comes on top
 STAGING: dict[str, dict[str, str]] = {
     "action": {"shot_scale": "full", "drawing_cadence": "twos"},
-    "camera_move": {"shot_scale": "full"},
+    "camera_move": {"shot_scale": "full", "action": "idle"},
     "move_speed": {"camera_move": "pan_left", "action": "idle"},
     "layer_parallax": {"camera_move": "pan_left", "move_speed": "quick", "action": "idle"},
     "impact_frame": {"action": "jump", "shot_scale": "full"},
@@ -40,6 +41,8 @@ STAGING_OF: dict[tuple[str, str], dict[str, str]] = {
     ("background_animation", "scrolled_background"): {"camera_move": "follow", "action": "run"},
     ("move_speed", "whip"): {"camera_move": "pan_right", "action": "idle"},
     ("camera_move", "follow"): {"action": "run"},
+    ("camera_move", "follow_pan"): {"action": "run"},
+    ("camera_move", "dolly_zoom"): {"action": "react", "shot_scale": "medium"},
     ("transition", "swish_transition"): {"camera_move": "pan_right", "move_speed": "whip", "action": "idle"},
     ("time_treatment", "freeze_frame"): {
         "time_treatment": "freeze_frame@10-24",
@@ -58,8 +61,16 @@ def staged(name: str, value: str, frames: int = LENGTH) -> Directive:
     if name in INSTANT and value != "none":
         text = f"{value}@{frames // 2}-{frames // 2 + 1}"
     needs = WANTS.get((name, value), {})
-    full = {"camera_move": "fix", **STAGING.get(name, {}), **needs, name: text, **STAGING_OF.get((name, value), {})}
-    loose = {k: v for k, v in full.items() if k != "camera_move"}  # some values do not go with a locked-off frame
+    full = {
+        "camera_move": "fix",
+        **STAGING.get(name, {}),
+        **needs,
+        name: text,
+        **STAGING_OF.get((name, value), {}),
+    }
+    loose = {
+        k: v for k, v in full.items() if k != "camera_move"
+    }  # some values do not go with a locked-off frame
     for tags in (full, loose, {**needs, name: text}):
         request = {"narrative": "A shot.", "tags": tags, "frames": frames, "fps": 24}
         try:
@@ -104,7 +115,7 @@ def labelled(row: np.ndarray, text: str) -> np.ndarray:
     return np.concatenate([head, row], 0)
 
 
-def sheet(name: str, seed: int = 3, size: tuple[int, int] = FRAME, count: int = 4) -> np.ndarray:
+def sheet(name: str, seed: int | None = None, size: tuple[int, int] = FRAME, count: int = 4) -> np.ndarray:
     """Contact sheet of one field. Raises AniMatrixError(BAD_OPTION) for a field that is not drawn."""
     if name not in RENDERABLE:
         raise AniMatrixError(
@@ -112,6 +123,8 @@ def sheet(name: str, seed: int = 3, size: tuple[int, int] = FRAME, count: int = 
             f"there is no sheet of '{name}'",
             did_you_mean(name, RENDERABLE) or ", ".join(RENDERABLE),
         )
+    if seed is None:  # one actor and place a sheet, another for the next
+        seed = zlib.crc32(name.encode()) % 9973
     rows = [
         labelled(strip(staged(name, value), seed, size, count), f"{name} = {value}")
         for value in RENDERABLE[name]

@@ -250,7 +250,7 @@ def _calibrated(
 
         return _but(performance, changes=(*performance.changes, change))
 
-    low, high = 0.02, 2.2
+    low, high = (1.0 if target >= ENERGY["explosive"] else 0.02), 2.2
     for _ in range(9):
         middle = (low * high) ** 0.5
         if _joint_speed(gained(middle), body, scene, head_share) < target:

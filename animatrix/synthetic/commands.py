@@ -152,6 +152,7 @@ def gallery(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to; made when missing.")],
     field: Annotated[str | None, typer.Option("--field", help="Only this sheet; 'wall' is the wall.")] = None,
     size: Size = "320x192",
+    quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="JPEG quality.")] = 74,
     fresh: Annotated[bool, typer.Option("--fresh", help="Draw sheets again that are there already.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -159,7 +160,7 @@ def gallery(
     from animatrix.synthetic.gallery import write_gallery
 
     written = []
-    for path in write_gallery(out, field, parse_size(size), fresh=fresh):
+    for path in write_gallery(out, field, parse_size(size), quality, fresh):
         written.append(path.name)
         if not as_json:
             typer.echo(f"{path}: {path.stat().st_size // 1024} KiB")

@@ -326,7 +326,7 @@ WHOLE: dict[str, tuple[str, ...] | None] = {
 
 
 def check_spans(directive: Directive) -> None:
-    """Raise AniMatrixError(UNSUPPORTED_VALUE) for a value asked for in part of a shot that can only fill it."""
+    """Raise AniMatrixError(UNSUPPORTED_VALUE) for a value given part of a shot that can only fill it."""
     for name, values in WHOLE.items():
         for tag in directive.tags.get(name, ()):
             if tag.span is None or (values is not None and tag.value not in values):

@@ -22,6 +22,8 @@ def _amplified(gain: float) -> Change:
 
     def change(t: float, p: Pose) -> Pose:
         q = between(calm, p, gain)
+        if p.held:  # what holds a thing keeps its place
+            q = q.but(held=p.held, arm_n=p.arm_n, elbow_n=p.elbow_n)
         return q.but(x=p.x, lift=p.lift * min(gain, 1.2), yaw=p.yaw, front=p.front, eye=p.eye, mouth=p.mouth)
 
     return change

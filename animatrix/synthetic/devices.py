@@ -16,7 +16,7 @@ TAU = 2 * np.pi
 
 @dataclass(frozen=True)
 class Ground:
-    """What a symbolic ground knows: the set it replaces, seconds since it opened, where the figure is (px)."""
+    """What a symbolic ground knows: the set it replaces, seconds it is open, where the figure is (px)."""
 
     back: np.ndarray
     age: float
@@ -37,7 +37,7 @@ def _poly(image: np.ndarray, pts, paint) -> None:
 
 def flash_burst(g: Ground) -> np.ndarray:
     """A jagged bright shape opens in a dark field behind the subject."""
-    w, h = g.size
+    h = g.size[1]
     out = np.empty_like(g.back)
     out[:] = g.box.final((18, 12, 30))
     rng = np.random.default_rng([g.seed, 71])
@@ -151,10 +151,8 @@ def abstract_swirl(g: Ground) -> np.ndarray:
     a = np.arctan2(y, x)
     phase = a * 3 / TAU + 1.35 * np.log(r + 0.10) + 0.10 * np.sin(5 * a + 7 * r) - 0.55 * g.age
     v = np.mod(phase, 1.0)
-    tones = np.array(
-        [g.box.final(c) for c in (mix(g.accent, (30, 16, 70), 0.72), mix(g.accent, (90, 40, 140), 0.45),
-                                  mix(g.accent, (255, 200, 120), 0.35), mix(g.accent, (255, 255, 255), 0.70))], np.float32,
-    )  # fmt: skip
+    turns = (((30, 16, 70), 0.72), ((90, 40, 140), 0.45), ((255, 200, 120), 0.35), ((255, 255, 255), 0.70))
+    tones = np.array([g.box.final(mix(g.accent, c, k)) for c, k in turns], np.float32)
     edges = np.array([0.34, 0.62, 0.86])
     soft = 0.005 * 3 / np.maximum(r, 0.05)
     out = np.broadcast_to(tones[0], (h, w, 3)).copy()
@@ -181,7 +179,7 @@ def motion_lines(
 
     Args:
         frame, alpha: picture ``uint8 [H,W,3]`` and figure ``[H,W]`` 0..1.
-        velocity: of the figure on the screen relative to the ground, px per frame at 24 fps; slow means no lines.
+        velocity: of the figure relative to the ground, px per frame at 24 fps; slow means no lines.
         key: random key of the drawing.
     """
     h = frame.shape[0]

@@ -71,7 +71,7 @@ def chromatic_aberration(frame: np.ndarray, p: Print) -> np.ndarray:
     k = 0.011 + 1.2 / w
     out = frame.copy()
     for channel, s in ((0, 1 + k), (2, 1 - k)):
-        m = np.float32([[s, 0, (1 - s) * (w - 1) / 2], [0, s, (1 - s) * (h - 1) / 2]])
+        m = np.array([[s, 0, (1 - s) * (w - 1) / 2], [0, s, (1 - s) * (h - 1) / 2]], np.float32)
         out[..., channel] = cv2.warpAffine(
             frame[..., channel], m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
@@ -175,7 +175,7 @@ def weave(frame: np.ndarray, p: Print) -> np.ndarray:
     dy = 0.0022 * h * (np.sin(0.47 * p.t + a[2]) + 0.6 * np.sin(2.3 * p.t + a[3])) * 0.7
     return cv2.warpAffine(
         frame,
-        np.float32([[1, 0, dx], [0, 1, dy]]),
+        np.array([[1, 0, dx], [0, 1, dy]], np.float32),
         (w, h),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,

@@ -45,10 +45,12 @@ TRADITIONS: dict[str, Bundle] = {
         paint="ink_wash_paint", film=("silver", "paper"), weight=0.7,
     ),
     "storybook_watercolor": Bundle(
-        ("color_trace",), "one_step", (), "", "", "watercolor_wash", paint="watercolour_paint", film=("paper",)
+        ("color_trace",), "one_step", (), "", "", "watercolor_wash", paint="watercolour_paint",
+        film=("paper",),
     ),
     "cutout_collage": Bundle(
-        ("clean_uniform",), "no_shadow", (), "", "", "graphic_color_field", paint="cutout_paint", film=("paper",)
+        ("clean_uniform",), "no_shadow", (), "", "", "graphic_color_field", paint="cutout_paint",
+        film=("paper",),
     ),
 }  # fmt: skip
 ERAS: dict[str, Bundle] = {
@@ -57,7 +59,8 @@ ERAS: dict[str, Bundle] = {
         film=("silver", "coarse_grain", "weave"), weight=1.35, ink=1.0,
     ),
     "tv_1970s": Bundle(
-        ("bold_outline",), "one_step", (), "vivid", "", "", ("film_grain",), film=("specks",), weight=1.2, ink=1.0
+        ("bold_outline",), "one_step", (), "vivid", "", "", ("film_grain",),
+        film=("specks",), weight=1.2, ink=1.0,
     ),
     "cel_1980s": Bundle(
         (), "one_step", ("soft_gradation", "specular_highlight"), "", "", "", ("film_grain",), ("bloom",)

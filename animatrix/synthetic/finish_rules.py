@@ -1,4 +1,4 @@
-"""What a finish needs to be seen: fields it fills in where nobody asked, and combinations that are refused."""
+"""What a finish needs to be seen: what it fills in where nobody asked, and what is refused."""
 
 from __future__ import annotations
 

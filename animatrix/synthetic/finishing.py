@@ -1,7 +1,8 @@
 """Finishing of one shot: the plan of :mod:`finish_plan` carried out on plates, cels and frames.
 
-The stand calls these in order: ``plates`` once, ``cel`` for every drawing, then for every frame ``ground``,
-``behind``, ``figure``, ``before``, ``light`` and ``film``. A stage that the plan does not ask for returns what it was given.
+The stand calls these in order: ``plates`` once, ``trace`` for every drawing, then for every frame ``ground``
+and ``film``; effects, signs and lights between them are :mod:`overlay`. A stage that the plan does not ask
+for returns what it was given.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _FAR = ("long", "full", "medium_long", "extreme_long")
 
 
 def spot_colour(scene: Scene) -> Rgb:
-    """Local colour that a plan of few hues is built on: an accessory, else the outfit from afar, the eyes up close."""
+    """Local colour that few hues are built on: an accessory, else the outfit from afar, the eyes up close."""
     d = scene.design
     if d.accessory != "none":
         return CLOTH[d.accessory_color]

@@ -1,8 +1,8 @@
 """Effects animation: the sheet of paper an effect is drawn on, and the manners it is drawn in.
 
-An effect is a function of one drawing: how old it is, how long it lives, where the figure stands. It draws closed
-shapes with inner colour steps; the ``effect_design`` decides how a shape is turned into paint. Lengths are in
-frame heights unless they say px. Everything is drawn anew for every drawing of the sheet, never moved by frame.
+An effect is a function of one drawing: how old it is, how long it lives, where the figure stands. It draws
+closed shapes with inner colour steps; the ``effect_design`` decides how a shape is turned into paint. Lengths
+are in frame heights unless they say px. Everything is drawn anew for every drawing of the sheet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAU = 2 * np.pi
 
 @dataclass(frozen=True)
 class Design:
-    """Drawing manner: inner tones, outline, straight or ragged contour, soft sprites, fluid holes and drops."""
+    """Drawing manner: inner tones, outline, straight or ragged contour, soft sprites, fluid holes."""
 
     tones: int = 3
     outline: bool = False
@@ -58,9 +58,9 @@ class Fx:
     """One drawing of one effect.
 
     ``age`` and ``life`` are seconds since the onset and the length of the effect; ``env`` grows, holds and
-    dissipates, 0..1. ``points`` are screen px of feet, chest, head, hand; ``head`` is one head in px; ``alpha``
-    ``[H,W]`` 0..1 is the figure. ``back``, ``front`` are premultiplied RGBA sheets behind and before the figure,
-    ``glow`` is light added over both.
+    dissipates, 0..1. ``points`` are screen px of feet, chest, head, hand; ``head`` is one head in px;
+    ``alpha`` ``[H,W]`` 0..1 is the figure. ``back``, ``front`` are premultiplied RGBA sheets behind and
+    before the figure, ``glow`` is light added over both.
     """
 
     size: tuple[int, int]
@@ -118,8 +118,9 @@ class Fx:
         m = a + d * 0.62
         self.fill(sheet, [a, m + n, b, m - n], paint)
 
-    def shine(self, x: float, y: float, r: float, paint: Rgb, strength: float = 1.0) -> None:
-        """Round light with a soft edge, ``r`` px."""
+    def shine(self, at, r: float, paint: Rgb, strength: float = 1.0) -> None:
+        """Round light with a soft edge at ``at`` (x, y), ``r`` px."""
+        x, y = float(at[0]), float(at[1])
         w, h = self.size
         x0, x1, y0, y1 = (
             max(0, int(x - r)),

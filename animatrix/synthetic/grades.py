@@ -1,4 +1,4 @@
-"""Colour plans that a saturation and value table cannot say: few hues, one spot colour, neon on dark, high key."""
+"""Colour plans beyond saturation and value: few hues, one spot colour, neon on dark, high key."""
 
 from __future__ import annotations
 

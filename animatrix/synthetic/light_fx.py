@@ -64,6 +64,16 @@ def transmitted_light(frame: np.ndarray, s: Light) -> np.ndarray:
     return np.rint(out * (1 - core[..., None] * s.env) + 255.0 * core[..., None] * s.env).astype(np.uint8)
 
 
+# place on the line (0 the source, 1 the middle), radius, tint and strength of the ghosts of a lens
+_GHOSTS: tuple[tuple[float, float, Rgb, float], ...] = (
+    (0.45, 0.035, (120, 255, 190), 0.45),
+    (0.72, 0.060, (255, 190, 110), 0.34),
+    (1.25, 0.045, (130, 170, 255), 0.48),
+    (1.55, 0.095, (255, 120, 200), 0.30),
+    (1.95, 0.155, (120, 220, 255), 0.28),
+)
+
+
 def lens_flare(frame: np.ndarray, s: Light) -> np.ndarray:
     """Ghost discs on the line from a light source through the middle of the frame."""
     h, w = frame.shape[:2]
@@ -79,8 +89,7 @@ def lens_flare(frame: np.ndarray, s: Light) -> np.ndarray:
     light += (np.exp(-np.abs(y - source[1]) / 0.008) * np.exp(-np.abs(x - source[0]) / 0.5))[
         ..., None
     ] * _tone((150, 190, 255))
-    for at, r, c, k in ((0.45, 0.035, (120, 255, 190), 0.45), (0.72, 0.060, (255, 190, 110), 0.34), (1.25, 0.045, (130, 170, 255), 0.48),
-                        (1.55, 0.095, (255, 120, 200), 0.30), (1.95, 0.155, (120, 220, 255), 0.28)):  # fmt: skip
+    for at, r, c, k in _GHOSTS:
         p = source + (middle - source) * at
         q = np.hypot(x - p[0], y - p[1]) / r
         disc = np.clip((1 - q) * r * h / 1.2 + 0.5, 0, 1) * (0.55 + 0.45 * np.clip(q, 0, 1) ** 3)

@@ -21,10 +21,10 @@ _INK, _LINE, _PAINT = 255, 200, 128
 
 @dataclass(frozen=True)
 class Matte:
-    """Keys of one cel, each ``[h,w]``; ``unit`` is one head in cel pixels, ``anchor`` the point between the feet.
+    """Keys of one cel, each ``[h,w]``; ``unit`` is one head in cel px, ``anchor`` the point between the feet.
 
-    ``form`` numbers outlined shapes, ``material`` indexes :data:`MATERIALS` (15: a feature), ``tone`` is 0 lit,
-    1 shade, 2 deep, 3 gloss; ``ink``, ``border`` (ink between forms) and ``paint`` are masks.
+    ``form`` numbers outlined shapes, ``material`` indexes :data:`MATERIALS` (15: a feature), ``tone`` is
+    0 lit, 1 shade, 2 deep, 3 gloss; ``ink``, ``border`` (ink between forms) and ``paint`` are masks.
     """
 
     form: np.ndarray

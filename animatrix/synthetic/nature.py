@@ -1,5 +1,6 @@
-"""Natural phenomena as an effects animator draws them: they grow, peak and dissipate on the drawings of the sheet."""
+"""Natural phenomena as an effects animator draws them: growing, peaking and dissipating by drawings."""
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -64,7 +65,7 @@ def fire(f: Fx) -> None:
                 )
                 parts.append(bit)
         f.shapes(sheet, parts, ramp, int(place * 50) & 63)
-        f.shine(base[0], base[1] - 0.2 * f.px, 0.7 * size * f.px * 1.6, FIRE[1], 0.30 * f.env)
+        f.shine((base[0], base[1] - 0.2 * f.px), 0.7 * size * f.px * 1.6, FIRE[1], 0.30 * f.env)
     for n in range(7):
         g = f.rng(2, n)
         u = (f.age * (0.7 + 0.5 * g.random()) + g.random()) % 1.0
@@ -88,7 +89,7 @@ def explosion(f: Fx) -> None:
         star = np.stack([c[0] + r * np.cos(a), c[1] + r * np.sin(a)], 1)
         f.fill(f.back, star, f.paint((255, 236, 150)))
         f.fill(f.back, c + (star - c) * 0.62, f.paint((255, 255, 255)))
-        f.shine(*c, 0.85 * h, (255, 220, 150), 0.9)
+        f.shine(c, 0.85 * h, (255, 220, 150), 0.9)
         return
     cool = np.clip((t - 0.18) / 0.9, 0, 1)
     gone = np.clip((t - 0.9) / max(0.5, f.life - 1.1), 0, 1)
@@ -96,12 +97,12 @@ def explosion(f: Fx) -> None:
     blobs = []
     for n in range(13):
         g = f.rng(3, n)
-        a = 2.4 * n + 0.5 * g.random()
+        way = 2.4 * n + 0.5 * g.random()
         reach = (0.06 + 0.30 * ((n * 0.618) % 1.0) ** 0.6) * h * burst
         roll = 0.05 * h * np.sin(TAU * (0.4 * t + g.random()))
         size = (0.11 + 0.08 * g.random()) * h * (0.5 + 0.5 * burst) * (1 - 0.85 * gone) * (1 + 0.25 * cool)
         blobs.append(
-            (c[0] + reach * np.cos(a) + roll, c[1] + 0.8 * reach * np.sin(a) - 0.24 * h * cool, size)
+            (c[0] + reach * np.cos(way) + roll, c[1] + 0.8 * reach * np.sin(way) - 0.24 * h * cool, size)
         )
     blobs.sort(key=lambda b: b[1])
     smoke = [f.dim(v) for v in SMOKE]
@@ -109,7 +110,7 @@ def explosion(f: Fx) -> None:
     f.puffs(f.back, blobs, hot, 32)
     if cool < 0.75:
         f.puffs(f.back, [(x, y, r * 0.55) for x, y, r in blobs[4:11]], [f.paint(v) for v in FIRE], 33)
-        f.shine(*c, 0.8 * h, FIRE[1], 0.5 * (1 - cool))
+        f.shine(c, 0.8 * h, FIRE[1], 0.5 * (1 - cool))
     g = f.rng(4)
     v = (
         np.stack([np.cos(a := g.random(16) * TAU), np.sin(a) - 0.6], 1)
@@ -130,7 +131,7 @@ def smoke(f: Fx) -> None:
         born = f.age - u * 1.9
         if born < -0.6 or born > f.life - 0.4:
             continue
-        g = f.rng(5, int(round((born + 3) * 8)))
+        g = f.rng(5, round((born + 3) * 8))
         x = base[0] + (0.10 * np.sin(TAU * (u * 0.8 + g.random() * 0.3)) + 0.30 * s * u * u) * f.px
         y = base[1] - (0.05 + 0.92 * u) * f.px
         fade = 1 - max(0.0, u - 0.72) / 0.28
@@ -178,9 +179,9 @@ def water_splash(f: Fx) -> None:
     pts = [(base[0] - wide, base[1])]
     for k in range(spikes):
         g = f.rng(7, n, k)
-        v = k / (spikes - 1) * 2 - 1
-        top = up * (0.30 + 0.16 * g.random()) * f.px * (1 - 0.35 * v * v)
-        x = base[0] + v * wide * (1 + 0.35 * up)
+        q = k / (spikes - 1) * 2 - 1
+        top = up * (0.30 + 0.16 * g.random()) * f.px * (1 - 0.35 * q * q)
+        x = base[0] + q * wide * (1 + 0.35 * up)
         pts += [(x, base[1] - top), (x + wide / spikes, base[1] - top * 0.36)]
     pts.append((base[0] + wide, base[1]))
     if u < 0.86:
@@ -240,11 +241,11 @@ def lightning(f: Fx) -> None:
         b = a + np.array([(1 if k % 2 else -1) * (0.10 + 0.2 * g.random()), 0.14 + 0.14 * g.random()]) * h
         bolts.append((jagged(a, b, g, 0.25, 4), 0.5))
     fade = 1.0 if t < 0.13 else 0.55
-    for p, k in bolts:
-        f.line(f.back, p, f.paint((186, 160, 255)), 0.030 * h * k * fade)
-    for p, k in bolts:
-        f.line(f.back, p, f.paint((255, 255, 255)), 0.014 * h * k * fade)
-    f.shine(*top, 0.9 * h, (170, 160, 255), 0.55 * fade)
+    for p, thick in bolts:
+        f.line(f.back, p, f.paint((186, 160, 255)), 0.030 * h * thick * fade)
+    for p, thick in bolts:
+        f.line(f.back, p, f.paint((255, 255, 255)), 0.014 * h * thick * fade)
+    f.shine(top, 0.9 * h, (170, 160, 255), 0.55 * fade)
     if t < 0.09:
         f.lit.append(0.34)
 
@@ -268,10 +269,10 @@ def sparks(f: Fx) -> None:
                     f.front, p[k] - speed * 0.045, p[k], f.paint(FIRE[2] if k % 2 else FIRE[1]), 0.013 * h
                 )
         if t < 0.12:
-            f.shine(*at, 0.22 * h, FIRE[2], 0.9)
-            star = [(at[0] + r * np.cos(b), at[1] + r * np.sin(b)) for b, r in
-                    zip(np.linspace(0, TAU, 12, endpoint=False), np.where(np.arange(12) % 2 == 0, 0.10, 0.03) * h, strict=True)]  # fmt: skip
-            f.fill(f.front, star, f.paint((255, 255, 240)))
+            f.shine(at, 0.22 * h, FIRE[2], 0.9)
+            b = np.linspace(0, TAU, 12, endpoint=False)
+            r = np.where(np.arange(12) % 2 == 0, 0.10, 0.03)[:, None] * h
+            f.fill(f.front, at + np.stack([np.cos(b), np.sin(b)], 1) * r, f.paint((255, 255, 240)))
 
 
 def debris(f: Fx) -> None:
@@ -299,9 +300,10 @@ def debris(f: Fx) -> None:
             np.concatenate([chunk[: m // 2 + 1], [p[k]]]),
             f.dim(stone[1 + k % 2]),
         )
-    puff = [(base[0] + (k - 2.5) * 0.09 * f.px, base[1] - (0.02 + 0.03 * (k % 2)) * f.px, (0.03 + 0.09 * ease_out(t / 0.5)) * f.px * max(0.0, 1 - t))
-            for k in range(6)]  # fmt: skip
-    f.puffs(f.front, [b for b in puff if b[2] > 1], [f.dim(c) for c in DUST], 71)
+    low = base - np.array([0.0, 0.02 * f.px])
+    size = (0.03 + 0.09 * ease_out(t / 0.5)) * f.px * max(0.0, 1 - t)
+    puffs = [(low[0] + (k - 2.5) * 0.09 * f.px, low[1] - 0.03 * (k % 2) * f.px, size) for k in range(6)]
+    f.puffs(f.front, puffs if size > 1 else [], [f.dim(c) for c in DUST], 71)
 
 
 def mist_steam(f: Fx) -> None:

@@ -1,5 +1,6 @@
 """Effects, signs and lights of a shot laid over its frames, drawing by drawing of the effects sheet."""
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ PAINTERS = NATURE | POWERS
 
 @dataclass(frozen=True)
 class Placed:
-    """One drawing of the figure on its plane: pose, head centre and joints in plane px, and how to map others."""
+    """One drawing of the figure: pose, head centre and joints in heads, and how they map to plane px."""
 
     pose: Pose
     head: np.ndarray
@@ -79,7 +80,7 @@ class Overlay:
         )
 
     def ids(self, spans: Spans, air: np.ndarray) -> list[int]:
-        """Drawing number per frame of the layer that ``spans`` are drawn on; equal numbers: the same drawing."""
+        """Drawing number per frame of the layer ``spans`` are drawn on; equal numbers: the same drawing."""
         keys: list[tuple] = []
         for t, moment in enumerate(air):
             on = tuple((v, max(int(moment), a)) for v, a, b in spans if a <= t <= b)
@@ -127,7 +128,7 @@ class Overlay:
         return {n: p + (feet[0] - points["feet"][0], feet[1] - points["feet"][1]) for n, p in points.items()}
 
     def _env(self, t: int, first: int, last: int, grow: float = 0.3, fade: float = 0.3) -> float:
-        """Growth at the onset and dissipation at the end; a span that touches an end of the shot is open there."""
+        """Growth at the onset, dissipation at the end; open where the span touches an end of the shot."""
         fps, length = self.scene.fps, (last - first + 1) / self.scene.fps
         up = 1.0 if first == 0 else (t - first + 1) / fps / min(grow, 0.4 * length)
         down = 1.0 if last >= self.scene.frames - 1 else (last - t + 1) / fps / min(fade, 0.4 * length)
@@ -149,8 +150,8 @@ class Overlay:
             (last - first + 1) / s.fps + before + (2.0 if last >= s.frames - 1 and name in RUNNING else 0.0)
         )
         return Fx(
-            self.shot.size, age, life, self._env(drawn, first, last), drawn, key, s.facing, head, points, alpha,
-            self.shot.box, DESIGNS[design], back, front, glow, self.shot.follows and name in ROOTED,
+            self.shot.size, age, life, self._env(drawn, first, last), drawn, key, s.facing, head, points,
+            alpha, self.shot.box, DESIGNS[design], back, front, glow, self.shot.follows and name in ROOTED,
         )  # fmt: skip
 
     # --- per frame
@@ -219,10 +220,10 @@ class Overlay:
         sheet, s, costume = Drawing(), self.scene, self.shot.costume
         for name, first, last in signs:
             drawn = max(air, first)
-            left = 1.0 if last >= s.frames - 1 else (last - drawn + 1) / s.fps / 0.25 * 0.25
+            left = 1.0 if last >= s.frames - 1 else (last - drawn + 1) / s.fps
             sign = Sign(
-                (drawn - first) / s.fps, left, drawn, placed.pose, self.shot.box, costume.eye_scale, costume.lashes,
-                s.facing < 0,
+                (drawn - first) / s.fps, left, drawn, placed.pose, self.shot.box, costume.eye_scale,
+                costume.lashes, s.facing < 0, self.seed,
             )  # fmt: skip
             SYMBOLS[name](sheet, sign)
 

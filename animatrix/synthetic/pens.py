@@ -7,6 +7,7 @@ from drawing to drawing (a pencil never repeats itself) is decided by ``rng``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ def _corners(p: np.ndarray, closed: bool, long: int) -> list[np.ndarray]:
             cuts.append(i)
             last = i
     cuts.append(len(p) - 1)
-    return [p[a : b + 1] for a, b in zip(cuts, cuts[1:], strict=False) if b - a >= 2]
+    return [p[a : b + 1] for a, b in pairwise(cuts) if b - a >= 2]
 
 
 def _ribbon(canvas: np.ndarray, line: np.ndarray, width: np.ndarray, colour) -> None:

@@ -1,7 +1,7 @@
 """Manners of the background plate: how the painted layers of a set are rendered before they are shot.
 
-A manner is ``(layers, Manner) -> None`` and repaints the layers of :class:`Stage` in place; all sizes are shares of
-the frame height. What a manner does to the frame itself (paper at the borders) is in :func:`veil`.
+A manner is ``(layers, Manner) -> None`` and repaints the layers of :class:`Stage` in place; all sizes are
+shares of the frame height. What a manner does to the frame itself (paper at the borders) is in :func:`veil`.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ MANNERS: dict[str, Callable[[list[Layer], Manner], None] | None] = {
 
 
 def veil(size: tuple[int, int], seed: int, wide: bool) -> np.ndarray:
-    """Share of bare paper towards the borders of a watercolour, ``float32 [H,W,1]``; ``wide`` leaves more empty."""
+    """Share of bare paper towards the borders, ``float32 [H,W,1]``; ``wide`` leaves more of it."""
     w, h = size
     rng = np.random.default_rng([seed, 62])
     edge = _grain((h, w), 0.16 * h, rng) * 0.10 + _grain((h, w), 0.05 * h, rng) * 0.05

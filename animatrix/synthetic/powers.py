@@ -36,7 +36,7 @@ def energy_sphere(f: Fx) -> None:
     x, y = _hold(f)
     beat = 1 + 0.07 * (1 if f.drawing % 2 else -1)
     r = (0.045 + 0.075 * f.env) * f.px * beat
-    f.shine(x, y, 2.5 * r, body, 0.85)
+    f.shine((x, y), 2.5 * r, body, 0.85)
     a = np.linspace(0, TAU, 12, endpoint=False)
     ring = np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1)
     f.shapes(f.front, [(ring, np.array([x, y]))], (rim, body, core), 81)
@@ -83,8 +83,8 @@ def energy_beam(f: Fx) -> None:
         top = np.stack([at[0] + reach * x, at[1] - half], 1)
         low = np.stack([at[0] + reach * x, at[1] + half], 1)
         f.fill(f.front, np.concatenate([top, low[::-1]]), paint)
-    f.shine(*at, 0.34 * h * end, body, 0.9)
-    f.shine(at[0] + reach * 0.5, at[1], 0.5 * h * end, rim, 0.35)
+    f.shine(at, 0.34 * h * end, body, 0.9)
+    f.shine((at[0] + reach * 0.5, at[1]), 0.5 * h * end, rim, 0.35)
     ball = np.stack(
         [at[0] + 0.12 * h * end * np.cos(a := np.linspace(0, TAU, 14)), at[1] + 0.12 * h * end * np.sin(a)], 1
     )
@@ -104,7 +104,7 @@ def aura(f: Fx) -> None:
     climb = f.age * 1.5
     wave = np.sin(TAU * (x / (0.115 * h) + 0.35 * np.sin(TAU * (y / (0.45 * h) + climb)))) * 0.5 + 0.5
     wave *= 0.5 + 0.5 * np.sin(TAU * (y / (0.34 * h) + climb * 1.3 + x / (0.5 * h)))
-    up = cv2.warpAffine(out, np.float32([[1, 0, 0], [0, 1, -2.6 * swell]]), (w, h), borderValue=1e3)
+    up = cv2.warpAffine(out, np.array([[1, 0, 0], [0, 1, -2.6 * swell]], np.float32), (w, h), borderValue=1e3)
     reach = np.minimum(out, np.minimum(up, 1e3) * 0.8) / swell
     level = (0.75 + 1.35 * wave) * f.env
     if f.design.straight:
@@ -119,7 +119,7 @@ def aura(f: Fx) -> None:
 
 def magic_circle(f: Fx) -> None:
     rim, body, core = _energy(f)
-    w, h = f.size
+    h = f.px
     feet = f.points["feet"]
     flat = feet[1] < 1.0 * h
     open_ = ease_out(f.age / 0.45) * (1 + 0.10 * np.exp(-((f.age - 0.42) ** 2) / 0.006)) * min(1.0, f.env * 3)
@@ -147,7 +147,7 @@ def magic_circle(f: Fx) -> None:
             f.line(f.back, put(0.905 + 0.02 * g.random(), [b, b + 0.05 * (g.random() - 0.5)]).tolist()
                    + put(0.975, [b + 0.08 * (g.random() - 0.5)]).tolist(), core, thin)  # fmt: skip
     f.glow += cv2.GaussianBlur(f.back[..., :3], (0, 0), 0.028 * h).astype(np.float32) * 0.55
-    f.shine(*c, r * 0.9, rim, 0.35)
+    f.shine(c, r * 0.9, rim, 0.35)
 
 
 def slash_arc(f: Fx) -> None:
@@ -172,14 +172,14 @@ def slash_arc(f: Fx) -> None:
         inner = np.stack([c[0] + (r - wide) * np.cos(a) * 1.05, c[1] + (r - wide) * 0.78 * np.sin(a)], 1)
         f.fill(f.front, np.concatenate([outer, inner[::-1]]), paint)
     m = len(a) // 2
-    f.shine(c[0] + r * np.cos(a[m]), c[1] + 0.78 * r * np.sin(a[m]), 0.4 * h, body, 0.5 * fade)
+    f.shine((c[0] + r * np.cos(a[m]), c[1] + 0.78 * r * np.sin(a[m])), 0.4 * h, body, 0.5 * fade)
 
 
 def shockwave_ring(f: Fx) -> None:
     period = 1.05
     n = int(f.age / period)
     t = f.age - n * period
-    w, h = f.size
+    h = f.px
     c = np.array([f.points["feet"][0], min(f.points["feet"][1], 0.95 * h)])
     flat = f.points["feet"][1] < 1.02 * h
     c = c if flat else np.array([f.points["chest"][0], 0.5 * h])
@@ -221,7 +221,7 @@ def electric_arcs(f: Fx) -> None:
         p = jagged(a, b, g, 0.30, 4)
         f.line(f.front, p, rim, 0.026 * h * (0.6 + 0.4 * f.env))
         f.line(f.front, p, core, 0.011 * h)
-        f.shine(*p[8], 0.16 * h, body, 0.5)
+        f.shine(p[8], 0.16 * h, body, 0.5)
 
 
 def light_particles(f: Fx) -> None:
@@ -236,7 +236,7 @@ def light_particles(f: Fx) -> None:
         blink = 0.55 + 0.45 * np.sin(TAU * (f.age * 0.8 + g.random()))
         r = 0.0125 * h * near * f.env
         if r > 0.4:
-            f.shine(x, y, 4.6 * r, rim, 0.75 * blink)
+            f.shine((x, y), 4.6 * r, rim, 0.75 * blink)
             a = np.linspace(0, TAU, 10, endpoint=False)
             f.fill(
                 f.front if k % 3 else f.back,
@@ -273,7 +273,9 @@ def missile_trails(f: Fx) -> None:
         wide = (0.022 + 0.062 * np.sqrt(age)) * h * (1 - age**3) * lobes
         if np.ptp(p[:, 0]) > 2:  # a ribbon of smoke, lit from above
             for paint, share in zip(smoke, (1.0, 0.72, 0.40), strict=True):
-                f.fill(sheet, limb(p - (0.0, 1.0) * (wide * (1 - share) * 0.42)[:, None], wide * share), paint)
+                f.fill(
+                    sheet, limb(p - (0.0, 1.0) * (wide * (1 - share) * 0.42)[:, None], wide * share), paint
+                )
         if u < 1.25:
             tip, d = p[-1], p[-1] - p[-2]
             d = d / max(1e-6, float(np.hypot(*d)))
@@ -283,7 +285,7 @@ def missile_trails(f: Fx) -> None:
             f.needle(sheet, tip - d * 0.10 * h, tip - d * 0.02 * h, f.paint(FIRE[1]), 0.034 * h)
             f.fill(sheet, body, f.dim((236, 238, 244)))
             f.fill(sheet, [body[0], body[1], body[4]], f.dim((214, 66, 60)))
-            f.shine(*(tip - d * 0.05 * h), 0.09 * h, FIRE[1], 0.7)
+            f.shine(tip - d * 0.05 * h, 0.09 * h, FIRE[1], 0.7)
 
 
 _CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
@@ -295,7 +297,7 @@ def cube_debris(f: Fx) -> None:
     n = int(f.age / period)
     t = f.age - n * period
     w, h = f.size
-    rim, body, core = _energy(f)
+    rim, body, _ = _energy(f)
     base = np.array(
         [
             np.clip(f.points["feet"][0] + f.facing * 0.42 * h, 0.1 * w, 0.9 * w),
@@ -329,7 +331,7 @@ def cube_debris(f: Fx) -> None:
             f.fill(sheet, corners, paint)
             f.line(sheet, corners, mix(paint, rim, 0.55), max(1.0, 0.005 * h), closed=True)
     if t < 0.12:
-        f.shine(*base, 0.30 * h, body, 0.9)
+        f.shine(base, 0.30 * h, body, 0.9)
 
 
 def _front(f: Fx) -> np.ndarray:
@@ -370,8 +372,8 @@ def disintegration(f: Fx) -> None:
         r = (0.015 + 0.014 * g.random()) * h * (1 - d / 0.32)
         a = TAU * (g.random() + 2.2 * d)
         c = np.array([x, y]) + drift + np.array([0.015 * h * np.sin(30 * d + k), 0])
-        flake = c + np.array([(np.cos(a), np.sin(a)), (np.cos(a + 1.7), np.sin(a + 1.7)), (-np.cos(a), -np.sin(a)),
-                              (-np.cos(a + 1.7), -np.sin(a + 1.7))]) * r * (1, 0.75)  # fmt: skip
+        b = a + np.array([0.0, 1.7, np.pi, np.pi + 1.7])
+        flake = c + np.stack([np.cos(b), 0.75 * np.sin(b)], 1) * r
         f.fill(f.front, flake, mix(body, core, g.random()))
 
 

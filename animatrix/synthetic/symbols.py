@@ -1,9 +1,10 @@
 """Manga symbols: comic signs drawn in the space of the head they belong to, popping in and settling.
 
-A symbol is ``(sheet, look, box, s) -> None``: it draws on a :class:`Drawing` in head space (unit one head, x to
-the front of the puppet, y down, origin mid-head). ``Sign`` says how old the sign is and which way the head looks.
+A symbol is ``(sheet, sign) -> None``: it draws on a :class:`Drawing` in head space (unit one head, x to the
+front of the puppet, y down, origin mid-head). ``Sign`` says how old the sign is and which way the head looks.
 """
 
+# ruff: noqa: RUF005 - vectors are added here, not lists
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -30,6 +31,7 @@ class Sign:
     eye_scale: float
     lashes: bool
     mirrored: bool  # the puppet faces left: letters must be turned back
+    word: int = 0  # which mood word is lettered
 
     @property
     def pop(self) -> float:
@@ -95,8 +97,9 @@ def anger_vein(d: Drawing, s: Sign) -> None:
         a = np.pi / 4 + k * np.pi / 2
         c, n = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
         m = np.array([x, y])
-        bow = [m + c * r * 0.95 + n * r * 0.62, m + c * r * 0.30 + n * r * 0.12, m + c * r * 0.30 - n * r * 0.12,
-               m + c * r * 0.95 - n * r * 0.62]  # fmt: skip
+        bow = [
+            m + c * r * a + n * r * b for a, b in ((0.95, 0.62), (0.30, 0.12), (0.30, -0.12), (0.95, -0.62))
+        ]
         line = curve(bow, 4, closed=False)
         d.fill(limb(line, np.full(len(line), 0.085 * s.pop)), s.paint((255, 255, 255)))
         d.fill(limb(line, np.full(len(line), 0.052 * s.pop)), red)
@@ -216,10 +219,6 @@ def symbol_pupils(d: Drawing, s: Sign) -> None:
         d.fill(ellipse(x - 0.35 * r, y - 0.35 * r, 0.2 * r, 0.16 * r), s.paint((255, 255, 255)))
 
 
-def _ghost_ink(d: Drawing, pts, paint: Rgb, s: Sign, width: float = 0.9) -> None:
-    d.outlined([(np.asarray(pts), paint)], s.ink, width)
-
-
 def punctuation_mark(d: Drawing, s: Sign) -> None:
     x, y, k = -s.back * 1.55, -0.52, s.pop
     red, rim = s.paint((232, 52, 44)), s.paint((255, 255, 255))
@@ -244,8 +243,8 @@ def punctuation_mark(d: Drawing, s: Sign) -> None:
             )
         line = s.letters(hook + (0.16 * k, 0), x, y)
         d.fill(limb(line, np.full(len(line), (0.075 + grow * 0.7) * k)), paint)
-        d.fill(s.letters(ellipse(0.16 * k, 0.17 * k, 0.050 * k * (1 + 1.2 * grow * 8), 0.050 * k * (1 + 1.2 * grow * 8)), x, y) if grow
-               else s.letters(ellipse(0.16 * k, 0.17 * k, 0.050 * k, 0.050 * k), x, y), paint)  # fmt: skip
+        r = 0.050 * k * (1 + 9.6 * grow)
+        d.fill(s.letters(ellipse(0.16 * k, 0.17 * k, r, r), x, y), paint)
 
 
 def sleep_bubble(d: Drawing, s: Sign) -> None:
@@ -254,7 +253,7 @@ def sleep_bubble(d: Drawing, s: Sign) -> None:
     r = (0.10 + 0.13 * breath) * min(1.0, s.pop)
     side = -np.sign(s.back)
     c = nose + np.array([side * (0.6 * r + 0.03), 0.75 * r])
-    d.outlined([(ellipse(*c, r, r * 0.95), s.paint((196, 228, 250)))], s.ink, 0.6)
+    d.outlined([(ellipse(c[0], c[1], r, r * 0.95), s.paint((196, 228, 250)))], s.ink, 0.6)
     d.fill(ellipse(c[0] - 0.35 * r, c[1] - 0.4 * r, 0.26 * r, 0.18 * r, -0.5), s.paint((255, 255, 255)))
     z = np.array(
         [
@@ -292,7 +291,9 @@ def soul_leaving(d: Drawing, s: Sign) -> None:
     tail = curve([mouth, mid, top + (0.0, 0.14)], 7, closed=False)
     pale, rim = s.paint((240, 244, 255)), s.paint((110, 120, 178))
     d.outlined(
-        [(limb(tail, np.linspace(0.05, 0.22, len(tail))), pale), (ellipse(*top, 0.20, 0.22), pale)], rim, 0.8
+        [(limb(tail, np.linspace(0.05, 0.22, len(tail))), pale), (ellipse(top[0], top[1], 0.20, 0.22), pale)],
+        rim,
+        0.8,
     )
     for k in (-1, 1):
         d.fill(ellipse(top[0] + k * 0.075, top[1] - 0.03, 0.026, 0.045), rim)
@@ -313,7 +314,7 @@ def tear_fountain(d: Drawing, s: Sign) -> None:
         d.fill(limb(line + (0.0, -0.012), np.linspace(0.5 * w, 0.07, len(line))), white)
         for k in range(2):
             a = line[-1] + (out * 0.10 * (k + 1), -0.10 + 0.16 * k)
-            d.outlined([(_drop(*a, 0.045, -out * 0.9), blue)], s.ink, 0.5)
+            d.outlined([(_drop(a[0], a[1], 0.045, -out * 0.9), blue)], s.ink, 0.5)
         d.outlined(
             [(curve([(x - w, y), (x, y - 0.35 * h), (x + w, y), (x, y + 0.25 * h)], 3), white)], s.ink, 0.9
         )
@@ -321,8 +322,14 @@ def tear_fountain(d: Drawing, s: Sign) -> None:
 
 # stroke fonts of three mood words, in katakana drawn with a few strokes each; unit: one letter
 _GLYPHS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
-    "do": (((-0.15, -0.5), (-0.15, 0.5)), ((-0.15, -0.1), (0.28, 0.12)), ((0.18, -0.5), (0.26, -0.32)), ((0.36, -0.54), (0.44, -0.36))),
-    "go": (((-0.36, -0.36), (0.34, -0.36), (0.34, 0.36), (-0.36, 0.36)), ((0.22, -0.62), (0.30, -0.46)), ((0.40, -0.66), (0.48, -0.5))),
+    "do": (
+        ((-0.15, -0.5), (-0.15, 0.5)), ((-0.15, -0.1), (0.28, 0.12)),
+        ((0.18, -0.5), (0.26, -0.32)), ((0.36, -0.54), (0.44, -0.36)),
+    ),
+    "go": (
+        ((-0.36, -0.36), (0.34, -0.36), (0.34, 0.36), (-0.36, 0.36)),
+        ((0.22, -0.62), (0.30, -0.46)), ((0.40, -0.66), (0.48, -0.5)),
+    ),
     "ha": (((-0.12, -0.34), (-0.40, 0.40)), ((0.10, -0.38), (0.42, 0.40))),
     "n": (((-0.36, -0.36), (-0.12, -0.16)), ((-0.34, 0.40), (0.08, 0.22), (0.40, -0.28))),
 }  # fmt: skip
@@ -330,7 +337,7 @@ WORDS = (("do", "n"), ("go", "go", "go"), ("ha", "ha", "ha"))
 
 
 def drawn_lettering(d: Drawing, s: Sign) -> None:
-    word = WORDS[int(abs(s.pose.yaw) * 0) + s.drawing * 0 + (3 if s.lashes else 1) % len(WORDS)]
+    word = WORDS[s.word % len(WORDS)]
     for k, glyph in enumerate(word):
         if s.age < 0.085 * k:
             continue

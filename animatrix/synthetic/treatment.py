@@ -1,6 +1,6 @@
 """Treatments of a cel: shading beyond flat steps, laid inside the forms of one traced drawing.
 
-Every treatment is a function ``(rgb, light, matte, spec) -> rgb`` over premultiplied ``float32 [h,w,3]`` paint of a cel;
+Every treatment is a function ``(rgb, bench) -> rgb`` over premultiplied ``float32 [h,w,3]`` paint of a cel;
 which ones a shot uses, in which order, is decided by :mod:`animatrix.synthetic.finish_plan`.
 """
 
@@ -21,7 +21,7 @@ SKIN, HAIR = MATERIALS.index("skin"), MATERIALS.index("hair")
 
 @dataclass(frozen=True)
 class Bench:
-    """What a treatment may look at: coverage 0..1, matte, side of the light (+1 from the right), paints, sizes."""
+    """What a treatment may look at: coverage, matte, side of the light (+1 from the right), paints, sizes."""
 
     alpha: np.ndarray  # float32 [h,w]
     matte: Matte

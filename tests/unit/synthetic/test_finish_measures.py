@@ -134,7 +134,7 @@ def test_rim_light_is_a_bright_band_just_inside_the_border():
 
 
 def test_screentone_has_a_periodic_peak():
-    with_, truth = shoot(seed=8, shot_scale="close_up", shading_treatment="screentone", lighting="flat_even")
+    with_, _ = shoot(seed=8, shot_scale="close_up", shading_treatment="screentone", lighting="flat_even")
     without, _ = shoot(seed=8, shot_scale="close_up", shading_treatment="none", lighting="flat_even")
     change = np.abs(lum(with_[1]) - lum(without[1]))
     spectrum = np.abs(np.fft.rfft2(change - change.mean()))

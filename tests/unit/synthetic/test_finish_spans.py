@@ -1,4 +1,4 @@
-"""Every device, sign, effect, light and filter changes the picture inside its span and nowhere else in time."""
+"""Every device, sign, effect, light and filter changes the picture in its span and at no other time."""
 
 from __future__ import annotations
 
@@ -113,9 +113,16 @@ def test_a_still_with_everything_laid_over_it_is_the_frame_of_the_clip():
     from animatrix.synthetic.studio import Shot
 
     asked = directive(
-        9, power_effect="disintegration", natural_effect="fire", light_effect="bloom", manga_symbol="sweatdrop",
-        finish="harmony_still", drawing_cadence="still", shading_treatment="hatching", line_style="rough_pencil",
-    )  # fmt: skip
+        9,
+        power_effect="disintegration",
+        natural_effect="fire",
+        light_effect="bloom",
+        manga_symbol="sweatdrop",
+        finish="harmony_still",
+        drawing_cadence="still",
+        shading_treatment="hatching",
+        line_style="rough_pencil",
+    )
     clip = render(asked, 3, SIZE)[0]
     for t in (0, 7):
         assert np.array_equal(Shot(asked, 3, SIZE).still(t), clip.frames[t]), t

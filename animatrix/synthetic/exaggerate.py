@@ -230,6 +230,8 @@ def _place_smear(
         first, last = max(first, hit - round(0.30 * fps)), min(last, hit + round(0.17 * fps))
     out: list[Device] = []
     ends = [*motion.moments[1:], frames]
+    if not asked and hit is None:  # a cycle goes on after its smear
+        first, last = min(2, last), max(last - round(0.2 * fps), 1)
     fast = _fast_drawings(motion, 0.8, first, last) or _fast_drawings(motion, 0.0, 0, frames - 1)
     if not fast:  # one drawing only: it came from somewhere
         return [Device("smear_technique", value, last, last, last, frozenset({last}))]

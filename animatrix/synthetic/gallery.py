@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from animatrix.knowledge import Directive, Taxonomy
 from animatrix.synthetic.corpus import Corpus
 from animatrix.synthetic.direction import WANTS
 from animatrix.synthetic.drawable import RENDERABLE, check_drawable
+from animatrix.synthetic.exhibits import STAGED, triplet_sheet
 from animatrix.synthetic.studio import render
 
 FRAME = (320, 192)
@@ -50,7 +51,7 @@ STAGING_OF: dict[tuple[str, str], dict[str, str]] = {
         "action": "run",
     },
     ("camera_shake", "steady"): {"camera_move": "pan_left"},
-    ("body_deformation", "squash_stretch"): {"action": "jump", "shot_scale": "full"},
+    **STAGED,
 }
 INSTANT = frozenset({"impact_frame"})  # fields whose values last a few frames and are asked for with a span
 
@@ -139,6 +140,13 @@ def wall(seed: int = 0, size: tuple[int, int] = FRAME, side: int = 4) -> np.ndar
     return np.concatenate([np.concatenate(stills[r * side : (r + 1) * side], 1) for r in range(side)], 0)
 
 
+# sheets that are of no field
+SPECIAL: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {
+    "wall": lambda size: wall(0, size),
+    "triplets": triplet_sheet,
+}
+
+
 def fields_in_order() -> Iterator[str]:
     """Drawn fields in the order of the taxonomy."""
     known = Taxonomy.default().fields
@@ -157,14 +165,14 @@ def write_gallery(
 
     if out.exists() and not out.is_dir():
         raise AniMatrixError(Code.NOT_WRITABLE, f"{out} is not a folder")
-    if only is not None and only != "wall" and only not in RENDERABLE:
+    if only is not None and only not in SPECIAL and only not in RENDERABLE:
         sheet(only)
     out.mkdir(parents=True, exist_ok=True)
-    for name in [only] if only else ["wall", *fields_in_order()]:
+    for name in [only] if only else [*SPECIAL, *fields_in_order()]:
         path = out / f"{name}.jpg"
-        if path.exists() and not fresh and not only:
+        if path.exists() and not fresh:
             continue
-        picture = wall(0, size) if name == "wall" else sheet(name, size=size)
+        picture = SPECIAL[name](size) if name in SPECIAL else sheet(name, size=size)
         done, data = cv2.imencode(
             ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
         )

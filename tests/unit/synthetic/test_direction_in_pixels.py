@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -133,10 +135,7 @@ def test_a_violent_shake_jumps_more_than_a_screen_shake():
     def jump(kind):
         clip, _ = shot(13, camera_shake=kind, action="idle", drawing_cadence="still")
         g = grey(clip)
-        return (
-            np.median([np.hypot(*cv2.phaseCorrelate(a, b)[0]) for a, b in zip(g, g[1:], strict=False)])
-            / SIZE[1]
-        )
+        return np.median([np.hypot(*cv2.phaseCorrelate(a, b)[0]) for a, b in itertools.pairwise(g)]) / SIZE[1]
 
     assert jump("violent_shake") > max(0.02, 1.8 * jump("screen_shake"))
 
@@ -155,8 +154,8 @@ def test_upside_down_is_half_a_turn_and_a_dutch_tilt_leans():
     level, _ = shot(5, action="idle", horizon="level_horizon")
     turned, _ = shot(5, action="idle", horizon="inverted")
     assert np.array_equal(turned.frames, level.frames[:, ::-1, ::-1])
-    a, ta = shot(5, action="idle", horizon="level_horizon", shot_scale="full")
-    b, tb = shot(5, action="idle", horizon="dutch_tilt", shot_scale="full")
+    _a, ta = shot(5, action="idle", horizon="level_horizon", shot_scale="full")
+    _b, tb = shot(5, action="idle", horizon="dutch_tilt", shot_scale="full")
 
     def axis(mask):
         ys, xs = np.nonzero(mask)
@@ -200,7 +199,7 @@ def test_an_iris_is_a_circle_that_closes():
     clip, truth = shot(25, action="idle", drawing_cadence="still", transition="iris")
     lit = [(f.max(2) > 8).astype(np.uint8) for f in clip.frames]
     area = [int(m.sum()) for m in lit]
-    assert area[-1] < 0.02 * area[0] and all(a >= b for a, b in zip(area, area[1:], strict=False))
+    assert area[-1] < 0.02 * area[0] and all(a >= b for a, b in itertools.pairwise(area))
     inside = next(m for m in lit if 0.02 < m.mean() < 0.15)
     outline = max(cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=cv2.contourArea)
     (_, radius) = cv2.minEnclosingCircle(outline)
@@ -394,7 +393,7 @@ def test_loose_parts_go_on_after_the_body_has_stopped():
 
 
 def test_a_hit_stop_is_longer_than_the_cadence_about_it():
-    clip, truth = shot(
+    clip, _truth = shot(
         33, motion_principle="hit_stop", action="jump", drawing_cadence="twos", shot_scale="full"
     )
     length = runs(clip)

@@ -41,7 +41,7 @@ _BESIDE = ("chibi_shift", "melting_wobble", "squash_stretch", "paper_flatten", "
 def exhibit(kind: str, seed: int, size: tuple[int, int]) -> Triplet:
     """The triplet that shows one kind of failure."""
     value = _BESIDE[FAILURES.index(kind) % len(_BESIDE)]
-    tags = {"camera_move": "fix", "drawing_cadence": "twos", "lighting": "golden_hour", **SHOWN_WITH[value]}
+    tags = {"camera_move": "fix", "drawing_cadence": "twos", **SHOWN_WITH[value]}
     tags |= {"body_deformation": value, "deformation_intensity": "extreme"}
     if value == "squash_stretch":
         tags["action"] = "strike"

@@ -320,7 +320,7 @@ def _flicker(shot: Shot, f: Failure, t: int, moment: int) -> Cel | None:
         + rng.normal(0, 0.10, 3) * f.strength
     )
     rgba = cel.rgba.astype(np.float32)
-    rgba[..., :3] = np.minimum(rgba[..., :3] * gain.astype(np.float32), rgba[..., 3:])
+    rgba[..., :3] = np.minimum(rgba[..., :3] * np.maximum(gain, 0.35).astype(np.float32), rgba[..., 3:])
     return Cel(np.clip(np.rint(rgba), 0, 255).astype(np.uint8), cel.origin)
 
 

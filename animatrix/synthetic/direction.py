@@ -65,7 +65,7 @@ DIRECTED: dict[str, tuple[str, ...]] = {
         "none",
     ),
     "motion_energy": ("subtle", "moderate", "dynamic", "explosive"),
-    "time_treatment": ("real_time", "slow_motion", "speed_ramp", "freeze_frame"),
+    "time_treatment": ("real_time", "slow_motion", "speed_ramp", "freeze_frame", "repeated_action"),
     "acting_register": ("everyday_subtle", "comedic", "theatrical", "heroic_posed"),
 }
 # character_proportion -> whether an adult is drawn; the others suit anyone
@@ -137,6 +137,7 @@ WANTS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("time_treatment", "slow_motion"): {"action": "run"},
     ("time_treatment", "speed_ramp"): {"action": "run"},
+    ("time_treatment", "repeated_action"): {"action": "strike", "camera_move": "fix", "shot_scale": "full"},
     ("acting_register", "comedic"): {"action": "gesture", "drawing_cadence": "twos"},
     ("acting_register", "theatrical"): {"action": "gesture"},
     ("acting_register", "heroic_posed"): {"action": "idle", "shot_scale": "full"},
@@ -291,6 +292,17 @@ DIRECTED_NEEDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("motion_energy", "dynamic", "shot_scale", ("full", "medium_long", "medium")),
     ("time_treatment", "slow_motion", "drawing_cadence", CHANGING),
     ("time_treatment", "speed_ramp", "drawing_cadence", CHANGING),
+    ("time_treatment", "repeated_action", "drawing_cadence", CHANGING),
+    ("time_treatment", "repeated_action", "camera_move", ("fix",)),
+    ("time_treatment", "repeated_action", "transition", ("none",)),
+    ("time_treatment", "repeated_action", "framing", ("none",)),
+    ("time_treatment", "repeated_action", "impact_frame", ("none",)),
+    (
+        "time_treatment",
+        "repeated_action",
+        "action",
+        ("strike", "slash", "jump", "react", "turn", "gesture", "fall", "cast", "dodge_guard"),
+    ),
     *(("acting_register", v, "drawing_cadence", CHANGING) for v in DIRECTED["acting_register"]),
     *(
         ("acting_register", v, other, ())
@@ -318,6 +330,7 @@ WHOLE: dict[str, tuple[str, ...] | None] = {
     ),
     "motion_energy": DIRECTED["motion_energy"],
     "camera_move": ("orbit",),
+    "time_treatment": ("real_time", "repeated_action"),
     "framing": tuple(v for v in DIRECTED["framing"] if v != "cut_in_panel"),
     "focus": ("deep_focus", "background_blur", "foreground_blur"),
     "motion_principle": tuple(v for v in DIRECTED["motion_principle"] if v != "hit_stop"),

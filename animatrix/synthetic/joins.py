@@ -118,6 +118,41 @@ def flash_cut(take: Take) -> None:
     take.note("flash_cut", a, b)
 
 
+def repeated(take: Take) -> None:
+    """The moment of the hit is shown three times in a row, each time nearer."""
+    n, near = take.length // 3, (1.0, 1.35, 1.75)
+    if n < 2:
+        return
+    first = int(np.clip(take.shot.scene.hit - round(0.65 * n), 0, take.length - n))
+    source, (w, h) = larger(take, near[-1]), take.shot.size
+    middle = _figure_centre(take.truth.mask[first + n // 2])
+    camera = take.truth.camera.copy()
+    sheet = {name: list(ids) for name, ids in take.truth.sheet.items()}
+    events = [e for e in take.truth.events if first <= e.first < first + n]
+    take.truth.events[:] = []
+    for t in range(take.length):
+        k, s = min(t // n, 2), first + min(t - min(t // n, 2) * n, n - 1)
+        zoom = near[k]
+        corner = np.clip(middle * zoom - (w / 2, h / 2), 0, (w * zoom - w, h * zoom - h))
+        view = np.array(
+            [[zoom, 0, 0.5 * zoom - 0.5 - corner[0]], [0, zoom, 0.5 * zoom - 0.5 - corner[1]], [0, 0, 1]]
+        )
+        down = zoom / near[-1]
+        m = np.array([[down, 0, 0.5 * down - 0.5 - corner[0]], [0, down, 0.5 * down - 0.5 - corner[1]]])
+        take.frames[t] = cv2.warpAffine(source.frames[s], m, (w, h), borderMode=cv2.BORDER_REPLICATE)
+        take.truth.mask[t] = cv2.warpAffine(source.truth.mask[s].astype(np.uint8) * 255, m, (w, h)) > 127
+        take.truth.deformation[t] = cv2.warpAffine(source.truth.deformation[s], m, (w, h))
+        take.truth.camera[t] = (view @ np.concatenate([camera[s], [[0, 0, 1]]]))[:2]
+        for name, ids in sheet.items():
+            take.truth.sheet[name][t] = ids[s]
+    for k in range(3):
+        for e in events:
+            at = k * n + e.first - first
+            take.note(e.kind, at, min(at + e.last - e.first, take.length - 1), e.detail)
+        if k:
+            take.note("cut", k * n, k * n, "repeated_action")
+
+
 # --- panels
 
 

@@ -117,6 +117,11 @@ ACTION = {
         ("punches the air", "punching the air"),
     ),
     "slash": (("swings a blade", "swinging a blade"), ("slashes", "slashing")),
+    "handle_prop": (
+        ("holds something in one hand", "holding something in one hand"),
+        ("lifts what is in {p} hand", "lifting what is in {p} hand"),
+        ("is busy with a small thing", "busy with a small thing"),
+    ),
     "dance": (("dances", "dancing"), ("spins in a dance", "spinning in a dance")),
 }
 ADVERBS = (

@@ -25,6 +25,7 @@ PASSES: tuple[tuple[str, str, Callable[[Take], None]], ...] = (
     ("framing", "split_screen", joins.split_screen),
     ("framing", "cut_in_panel", joins.cut_in_panel),
     ("horizon", "inverted", optics.inverted),
+    ("time_treatment", "repeated_action", joins.repeated),
     ("transition", "punch_cut", joins.punch_cut),
     ("transition", "dissolve", joins.dissolve),
     ("transition", "wipe", joins.wipe),

@@ -19,17 +19,25 @@ from animatrix.synthetic.camera import PARALLAX, CameraPath, film, relative
 from animatrix.synthetic.company import company_of, lay_company
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.deform import Job
-from animatrix.synthetic.design import PEOPLE
 from animatrix.synthetic.devices import GROUNDS, Ground, motion_lines
 from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.failure import REDRAWN, Failure, figure_cel, reshoot
-from animatrix.synthetic.figure import draw_figure
 from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, style_of
-from animatrix.synthetic.framing import LENS_ENLARGES, PROPORTIONS, aimed_at_hand, angle_of, body_of, compose_set, figure_drawn, heads_of, tilt_of
+from animatrix.synthetic.framing import (
+    LENS_ENLARGES,
+    PROPORTIONS,
+    aimed_at_hand,
+    angle_of,
+    body_of,
+    compose_set,
+    figure_drawn,
+    heads_of,
+    tilt_of,
+)
 from animatrix.synthetic.ink import Cel, trace
-from animatrix.synthetic.palette import CLOTH
-from animatrix.synthetic.overlay import Overlay
 from animatrix.synthetic.modelled import Model, is_modelled
+from animatrix.synthetic.overlay import Overlay
+from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
@@ -159,7 +167,20 @@ class Shot:
         self.company = company_of(self)
         self.model = Model(self) if is_modelled(scene) else None
         self._cels: dict[tuple[int, State, int | None], Cel | None] = {}
+        self._set: list[Layer] | None = None
         self._maps: dict[tuple[int, State], Cel | None] = {}
+
+    def again(self, take: Take) -> Shot:
+        """The same shot filmed another way; the set and the clean drawings made so far are used again."""
+        other = copy.copy(self)
+        other.take = take
+        scene = self.scene
+        other.retouch = Retouch.of(scene, self.performance, self.costume.body, self.moments, take.flat)
+        other.exposures = take.numbered(other.retouch.exposures(self.moments))
+        clean = {} if scene.squash_stretch else self._cels  # a plain squash is in every drawing
+        other._cels = {key: cel for key, cel in clean.items() if key[1:] == ((), None)}
+        other._maps = {}
+        return other
 
     # --- layout
 
@@ -375,7 +396,9 @@ class Shot:
         """Frames ``uint8 [T,H,W,3]`` as they leave the stand, with their truth."""
         s, (w, h) = self.scene, self.size
         self._regions_main = self._regions()["main"]
-        layers = self.paint_set()
+        if self._set is None:
+            self._set = self.paint_set()
+        layers = self._set
         paths = {
             layer.name: self.path.matrices(
                 PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0
@@ -425,6 +448,8 @@ class Shot:
         elif s.camera_shake != "steady":  # frame 0 is the origin of the path
             camera[:, :, 2] -= camera[0, :, 2]
         sheet = {"A": ids_of(s, self.exposures), "BG": [1] * s.frames}
+        if any(extra.acts for extra in self.company):
+            sheet["B"] = ids_of(s, self.moments)
         if self.model is not None:
             sheet["BG"] = ids_of(s, self.moments) if self.model.drawn else list(range(1, s.frames + 1))
         if layers[-1].name == "book":

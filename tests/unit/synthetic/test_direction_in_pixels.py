@@ -431,3 +431,20 @@ def test_time_slows_ramps_and_stops():
         np.array_equal(clip.frames[10], clip.frames[t]) for t in range(11, 25)
     )
     assert ("freeze", 10, 24) in [(e.kind, e.first, e.last) for e in truth.events]
+
+
+def test_a_repeated_action_runs_three_times_each_time_nearer():
+    clip, truth = shot(33, time_treatment="repeated_action", drawing_cadence="twos")
+    n = 11
+    cuts = [e.first for e in truth.events if e.kind == "cut"]
+    assert cuts == [n, 2 * n] and set(np.argsort(changes(clip))[-2:]) == {n - 1, 2 * n - 1}
+    ids = truth.sheet["A"]
+    assert ids[:n] == ids[n : 2 * n] == ids[2 * n :]
+    own = np.concatenate([truth.camera[5], [[0, 0, 1]]])
+    for k in (1, 2):
+        step = (np.concatenate([truth.camera[5 + k * n], [[0, 0, 1]]]) @ np.linalg.inv(own))[:2]
+        seen = cv2.warpAffine(clip.frames[5], step, SIZE, borderMode=cv2.BORDER_REPLICATE)
+        pair = [
+            cv2.cvtColor(f, cv2.COLOR_RGB2GRAY).astype(np.float32) for f in (seen, clip.frames[5 + k * n])
+        ]
+        assert step[0, 0] > 1.2 and np.hypot(*cv2.phaseCorrelate(*pair)[0]) < 0.5

@@ -38,7 +38,8 @@ TRADITIONS: dict[str, Bundle] = {
         ("brush_ink",), "one_step", ("black_spotting", "hatching"), "muted", "", "line_drawn", weight=0.8
     ),
     "pencil_sketch": Bundle(
-        ("rough_pencil",), "no_shadow", (), "muted", "", "line_drawn", paint="pencil_paint", film=("paper",)
+        ("rough_pencil",), "no_shadow", (), "muted", "", "line_drawn", paint="pencil_paint",
+        film=("paper",), weight=1.3
     ),
     "ink_wash": Bundle(
         ("brush_ink",), "continuous_tone", (), "monochrome", "grey", "watercolor_wash",

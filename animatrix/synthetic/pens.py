@@ -66,13 +66,13 @@ def tapered(canvas, pts: np.ndarray, closed: bool, width: float, colour, rng) ->
 
 def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rng) -> None:
     """Grainy doubled strokes, a little off each other and off the last drawing's."""
-    thin = max(1.0, width * 0.30)
-    p = _resample(pts, max(2.0, width * 0.7), closed)
+    thin = max(1.0, width * 0.27)
+    p = _resample(pts, max(2.5, width * 1.0), closed)
     for k in range(2):
-        for line in _corners(p, closed, 26):
+        for line in _corners(p, closed, 30):
             n = len(line)
             u = np.linspace(0, 1, n)
-            wander = rng.standard_normal((3, 2)) * width * (0.26 + 0.12 * k)
+            wander = rng.standard_normal((3, 2)) * width * (0.40 + 0.16 * k)
             bend = (
                 np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
             )
@@ -92,7 +92,7 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
 
 def brush_ink(canvas, pts: np.ndarray, closed: bool, width: float, colour, rng) -> None:
     """Loaded brush: heavy where it presses, ragged and split where it runs dry."""
-    p = _resample(pts, max(1.5, width * 0.45), closed)
+    p = _resample(pts, max(2.0, width * 0.6), closed)
     for line in _corners(p, closed, 90):
         n = len(line)
         u = np.linspace(0, 1, n)

@@ -45,6 +45,12 @@ def _shade(box: Paintbox, power: float) -> np.ndarray:
     return np.asarray(box.hour.shade, np.float32) ** power
 
 
+def _turn(b: Bench, soft: float) -> np.ndarray:
+    """Turning to the light; a face is flatter than its outline says."""
+    tone = b.matte.facing(b.light, soft)
+    return np.where(b.matte.material == SKIN, 0.56 + 0.52 * (tone - 0.5), tone)
+
+
 def _dark(b: Bench) -> np.ndarray:
     """Painted as shadow."""
     return b.matte.cloth & ((b.matte.tone == 1) | (b.matte.tone == 2))
@@ -75,7 +81,7 @@ def _stepped(
 
 def multi_step(rgb: np.ndarray, b: Bench) -> np.ndarray:
     """Four nested hard-edged tones and a light."""
-    tone = b.matte.facing(b.light, 0.10)
+    tone = _turn(b, 0.10)
     tone = tone + 0.04 * noise(tone.shape, 0.3 * b.matte.unit, 3)
     out = _stepped(rgb, b, tone, ((0.20, 2.3), (0.35, 1.5), (0.49, 0.75)))
     return _blend(out, (255, 252, 244), 0.38 * ((tone > 0.70) & b.matte.cloth), b.alpha)
@@ -83,7 +89,7 @@ def multi_step(rgb: np.ndarray, b: Bench) -> np.ndarray:
 
 def continuous_tone(rgb: np.ndarray, b: Bench) -> np.ndarray:
     """Painted blends from light to dark."""
-    tone = b.matte.facing(b.light, 0.16)
+    tone = _turn(b, 0.16)
     tone = cv2.GaussianBlur(tone, (0, 0), max(0.8, 0.05 * b.matte.unit))
     s = np.clip((tone - 0.12) / 0.62, 0, 1)
     s = s * s * (3 - 2 * s)
@@ -120,7 +126,7 @@ def soft_gradation(rgb: np.ndarray, b: Bench) -> np.ndarray:
 def black_spotting(rgb: np.ndarray, b: Bench) -> np.ndarray:
     """Shadows of hair and cloth filled with solid black."""
     m = b.matte
-    tone = m.facing(b.light, 0.08)
+    tone = _turn(b, 0.08)
     where = (_dark(b) | (tone < 0.28)) & m.cloth & (m.material != SKIN)
     return _blend(rgb, (16, 12, 20), where.astype(np.float32), b.alpha)
 
@@ -138,7 +144,7 @@ def _stripes(b: Bench, angle: float, period: float, width: float, key: int) -> n
 
 def hatching(rgb: np.ndarray, b: Bench) -> np.ndarray:
     """Parallel strokes in the shade, crossed where it is deepest."""
-    tone = b.matte.facing(b.light, 0.08)
+    tone = _turn(b, 0.08)
     dark = _dark(b) | ((tone < 0.38) & b.matte.cloth & (b.matte.material != SKIN))
     lines = _stripes(b, -0.95, 0.026, 0.0095, 0) * dark
     deep = dark & ((tone < 0.26) | (b.matte.tone == 2))
@@ -152,7 +158,7 @@ def screentone(rgb: np.ndarray, b: Bench) -> np.ndarray:
     p = 0.038 * b.frame_px
     u, v = (x + y) / p, (x - y) / p
     dots = np.hypot(np.mod(u, 1.0) - 0.5, np.mod(v, 1.0) - 0.5) < 0.36
-    tone = b.matte.facing(b.light, 0.08)
+    tone = _turn(b, 0.08)
     dark = _dark(b) | ((tone < 0.40) & b.matte.cloth & (b.matte.material != SKIN))
     return _blend(rgb, b.box.final((40, 32, 56)), 0.82 * (dots & dark), b.alpha)
 
@@ -214,7 +220,7 @@ def pencil_paint(rgb: np.ndarray, b: Bench) -> np.ndarray:
     grey = rgb @ np.array([0.30, 0.59, 0.11], np.float32)
     tint = 0.16 * rgb + 0.84 * (0.22 * grey + 196 * b.alpha)[..., None]
     out = np.where(m.cloth[..., None], tint, 0.55 * tint + 0.45 * grey[..., None])
-    tone = m.facing(b.light, 0.08)
+    tone = _turn(b, 0.08)
     scribble = _stripes(b, -1.0 + 0.05 * (b.key % 3), 0.017, 0.007, b.key % 5)
     dark = np.clip((0.46 - tone) / 0.1, 0, 1) * m.cloth
     heavy = (grey < 105 * b.alpha) & m.cloth

@@ -41,23 +41,50 @@ def dense(points: np.ndarray, closed: bool, step: float = 0.09) -> np.ndarray:
     return p[start] + (q - p)[start] * (u / count[start])[:, None]
 
 
+def _dense_all(lines: list[np.ndarray], closed: list[bool], step: float) -> list[np.ndarray]:
+    """:func:`dense` of many lines at once."""
+    p = np.concatenate(lines)
+    size = np.array([len(line) for line in lines])
+    stop = np.cumsum(size)
+    following = np.arange(1, len(p) + 1)
+    following[stop - 1] = np.where(closed, stop - size, stop - 1)
+    gap = p[following] - p
+    count = np.clip(np.ceil(np.hypot(gap[:, 0], gap[:, 1]) / step).astype(int), 1, 40)
+    start = np.repeat(np.arange(len(p)), count)
+    total = np.cumsum(count)
+    u = np.arange(total[-1]) - np.repeat(total - count, count)
+    out = p[start] + gap[start] * (u / count[start])[:, None]
+    return np.split(out, total[stop - 1][:-1])
+
+
 def move(d: Drawing, warp: Warp, parts: Iterable[str] | None = None, step: float | None = None) -> None:
-    """Apply ``warp`` ``[N,2] -> [N,2]`` to the points and bones of ``parts`` (all when None)."""
+    """Apply ``warp`` ``[N,2] -> [N,2]`` to the points and bones of ``parts`` (all when None).
+
+    With ``step`` no segment stays longer than that before it is bent.
+    """
     names = None if parts is None else set(parts)
-
-    def moved(op):
-        kind, points, paint, width, clip = op
-        if step is not None:
-            points = dense(points, kind != LINE, step)
-            clip = None if clip is None else dense(clip, True, step)
-        return (kind, warp(points), paint, width, None if clip is None else warp(clip))
-
-    for name, a, b in part_ranges(d):
-        if names is None or name in names:
-            d.ops[a:b] = [moved(op) for op in d.ops[a:b]]
-    for name, bones in d.bones.items():
-        if names is None or name in names:
-            d.bones[name] = warp(bones)
+    rows = [k for name, a, b in part_ranges(d) if names is None or name in names for k in range(a, b)]
+    bones = [name for name in d.bones if names is None or name in names]
+    lines = [np.asarray(d.ops[k][1], np.float64) for k in rows]
+    closed = [d.ops[k][0] != LINE for k in rows]
+    clips: dict[int, int] = {}  # a clip is shared by many ops: id -> line
+    for k in rows:
+        clip = d.ops[k][4]
+        if clip is not None and id(clip) not in clips:
+            clips[id(clip)] = len(lines)
+            lines.append(np.asarray(clip, np.float64))
+            closed.append(True)
+    if step is not None and lines:
+        lines = _dense_all(lines, closed, step)
+    lines += [d.bones[name] for name in bones]
+    if not lines:
+        return
+    moved = np.split(warp(np.concatenate(lines)), np.cumsum([len(line) for line in lines])[:-1])
+    for n, k in enumerate(rows):
+        kind, _, paint, width, clip = d.ops[k]
+        d.ops[k] = (kind, moved[n], paint, width, None if clip is None else moved[clips[id(clip)]])
+    for name, line in zip(bones, moved[len(moved) - len(bones) :], strict=True):
+        d.bones[name] = line
 
 
 def about(centre: np.ndarray, factor: float) -> Warp:

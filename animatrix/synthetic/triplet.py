@@ -100,13 +100,15 @@ def matched(
     shot = Shot(directive, seed, small, cast)
     if severity == 0 or (not shot.retouch.devices and not shot.scene.squash_stretch):
         return plan(shot, kind, 2 * severity)
-    flat = Shot(directive, seed, small, cast, Take(flat=True)).film()[0].frames
-    want = 2 * severity * max(_change(shot.film()[0].frames, flat), LEAST)
+    meant = shot.film()[0].frames
+    clean = shot.again(Take(flat=True))
+    flat = clean.film()[0].frames
+    want = 2 * severity * max(_change(meant, flat), LEAST)
     fewest, frames = max(2, round(FEWEST * shot.scene.fps)), round(0.8 * shot.scene.fps)
     strength, reach, best = 1.0, WHOLE, (np.inf, plan(shot, kind, 1.0, frames))
     for _ in range(5):
         tried = replace(plan(shot, kind, strength, frames), reach=reach)
-        got = _change(Shot(directive, seed, small, cast, Take(True, tried)).film()[0].frames, flat)
+        got = _change(clean.again(Take(True, tried)).film()[0].frames, flat)
         best = min(best, (abs(float(np.log((got + 1e-6) / want))), tried), key=lambda b: b[0])
         if best[0] < 0.12:
             break
@@ -166,9 +168,10 @@ def render_triplet(
     _check(failure, severity)
     intended = Shot(directive, seed, size, cast)
     plan_ = matched(directive, seed, failure, severity, size, cast)
-    flat = Shot(directive, seed, size, cast, Take(flat=True))
-    wrong = Shot(directive, seed, size, cast, Take(True, plan_))
-    a, b, c = intended.film(), flat.film(), wrong.film()
+    a = intended.film()
+    flat = intended.again(Take(flat=True))
+    b = flat.film()
+    c = flat.again(Take(True, plan_)).film()
     plain = _without_deformation(b[1].directive)
     b[1].directive = plain
     near = a[1].mask | b[1].mask | c[1].mask

@@ -6,8 +6,8 @@ from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
 from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
-from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS, check_spans
 from animatrix.synthetic.devices import GROUNDS
+from animatrix.synthetic.direction import DIRECTED, DIRECTED_NEEDS, check_spans
 from animatrix.synthetic.effects import DEVICES, FINISHES, IMPACTS, NATURAL
 from animatrix.synthetic.exaggerate import (
     ENVELOPES,
@@ -26,8 +26,8 @@ from animatrix.synthetic.light_fx import LIGHTS
 from animatrix.synthetic.nature import NATURE
 from animatrix.synthetic.plates import MANNERS
 from animatrix.synthetic.powers import POWERS
-from animatrix.synthetic.symbols import SYMBOLS
 from animatrix.synthetic.sheet import HOLDS
+from animatrix.synthetic.symbols import SYMBOLS
 
 # shot_scale -> (figure height in frame heights, crown of the head from the top, enlargement of the set)
 SHOT_SCALES: dict[str, tuple[float, float, float]] = {
@@ -52,7 +52,16 @@ RENDERABLE: dict[str, tuple[str, ...]] = {
     "shading_steps": STEPS,
     "shading_treatment": (*SHADING, "none"),
     "palette": PALETTES,
-    "lighting": ("flat_even", "golden_hour", "night_blue", "backlight", "high_key", "low_key", "local_source", "underlight"),
+    "lighting": (
+        "flat_even",
+        "golden_hour",
+        "night_blue",
+        "backlight",
+        "high_key",
+        "low_key",
+        "local_source",
+        "underlight",
+    ),
     "background_style": tuple(MANNERS),
     "character_proportion": ("four_five_heads", "six_heads"),
     "drawing_cadence": tuple(HOLDS),

@@ -13,7 +13,16 @@ from animatrix.knowledge import Directive, Tag
 from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
 from animatrix.synthetic.camera import TRACKING
 from animatrix.synthetic.design import Design, cast_design
-from animatrix.synthetic.direction import DIRECTED, PLACED, TALL, Direction, modelled, opened, stops_blinks, with_needs
+from animatrix.synthetic.direction import (
+    DIRECTED,
+    PLACED,
+    TALL,
+    Direction,
+    modelled,
+    opened,
+    stops_blinks,
+    with_needs,
+)
 from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
 from animatrix.synthetic.exaggerate import Asked
 from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
@@ -197,7 +206,11 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     if TRACKING & set(names_asked) or (not moves and "scrolled_background" in grounds):
         pool = ["idle", "gesture"] if held else ["walk", "run", "run", "dash"]
     if asked and not asked.plain and not held and not TRACKING & set(names_asked) and not grounds:
-        pool = ["strike", "react", "gesture", "dodge_guard"] if tight else ["strike", "slash", "dash", "jump", "dodge_guard"]
+        pool = (
+            ["strike", "react", "gesture", "dodge_guard"]
+            if tight
+            else ["strike", "slash", "dash", "jump", "dodge_guard"]
+        )
     free_action = pool[int(stage_rng.random() * len(pool))]
     base = [a for a in actions if a not in ("speak", "gesture")] or actions or [free_action]
     action = base[0]
@@ -239,9 +252,7 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
     impacts = spanned("impact_frame")
     # timing: the beat sits on the asked impact frame, otherwise where the action wants it
     shares = {"jump": 0.64, "react": 0.36, "turn": 0.48, "dash": 0.28} | STUNT_HITS
-    share = shares.get(action, 0.5) + 0.08 * (
-        time_rng.random() - 0.5
-    )
+    share = shares.get(action, 0.5) + 0.08 * (time_rng.random() - 0.5)
     hit = impacts[0][1] if impacts else round(share * last)
     phase, tempo, blink, wind, slow = time_rng.random(5)
     wind_side = 1 if time_rng.random() < 0.5 else -1
@@ -250,7 +261,9 @@ def resolve(directive: Directive, seed: int, cast: str = "any") -> Scene:
         hit=hit / fps,
         phase=float(phase),
         tempo=float(0.92 + 0.16 * tempo),
-        blink=-9.0 if "none" in techniques or stops_blinks(directive) else float(0.2 + 0.6 * blink) * d.frames / fps,
+        blink=-9.0
+        if "none" in techniques or stops_blinks(directive)
+        else float(0.2 + 0.6 * blink) * d.frames / fps,
         wind=float((0.16 + 0.16 * wind) * wind_side),
         seed=int(time_rng.integers(1 << 30)),
         under_way="follow" in names_asked,

@@ -58,7 +58,7 @@ MAX_FRAMES = 2400
 
 @dataclass(frozen=True)
 class Take:
-    """How a shot is filmed: as intended, ``flat`` with its deformations and smears left out, or going wrong."""
+    """How a shot is filmed: as intended, ``flat`` without its deformations and smears, or going wrong."""
 
     flat: bool = False
     failure: Failure | None = None
@@ -112,7 +112,11 @@ class Shot:
     """One shot being made: scene, layout, set and costume, ready to expose any frame."""
 
     def __init__(
-        self, directive: Directive, seed: int, size: tuple[int, int] = (160, 96), cast: str = "any",
+        self,
+        directive: Directive,
+        seed: int,
+        size: tuple[int, int] = (160, 96),
+        cast: str = "any",
         take: Take = AS_INTENDED,
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -213,7 +217,9 @@ class Shot:
         seen = float((travel * travelled).mean()) - (0.0 if self.follows else float(drift[0]))
         anchor = s.target * w - seen
         if s.shot_scale == "insert":
-            anchor, ground_y = aimed_at_hand(self.performance.pose(0.5 * s.frames / s.fps), s, head_px, self.size)
+            anchor, ground_y = aimed_at_hand(
+                self.performance.pose(0.5 * s.frames / s.fps), s, head_px, self.size
+            )
         return Layout(head_px, ground_y, anchor, zoom * middle, horizon, travel)
 
     def _regions(self) -> dict[str, tuple[float, float, float, float]]:
@@ -337,7 +343,10 @@ class Shot:
             out = blur_along(cel, gone * factor * (0.6 + 0.5 * a))
         else:
             earlier = [int(m) for m in self.retouch.moments[self.retouch.moments < moment][-3:]]
-            then = [(self.cel(m), 0.46 * o, m) for m, o in zip(earlier, (0.36, 0.66, 1.0)[3 - len(earlier) :], strict=True)]
+            then = [
+                (self.cel(m), 0.46 * o, m)
+                for m, o in zip(earlier, (0.36, 0.66, 1.0)[3 - len(earlier) :], strict=True)
+            ]
             ghosts = []
             for ghost, opacity, m in then:
                 gap = self.performance.pose(m / self.scene.fps).x - job.pose.x if self.follows else 0.0
@@ -457,7 +466,11 @@ class Shot:
             sheet["BOOK"] = [1] * s.frames
         if s.plan.symbols:
             sheet["MARK"] = self.overlay.ids(s.plan.symbols, air_moments)
-        if self.overlay.effects and len(self.overlay.effects) == len(s.natural) + len(s.plan.powers) and not s.devices:
+        if (
+            self.overlay.effects
+            and len(self.overlay.effects) == len(s.natural) + len(s.plan.powers)
+            and not s.devices
+        ):
             sheet["FX"] = self.overlay.ids(self.overlay.effects, air_moments)
         elif s.natural or s.devices or s.plan.powers:
             sheet["FX"] = drawing_ids(air_moments)

@@ -58,7 +58,7 @@ MAX_FRAMES = 2400
 
 @dataclass(frozen=True)
 class Take:
-    """How a shot is filmed: as intended, ``flat`` without its deformations and smears, or going wrong."""
+    """How a shot is filmed: as intended, ``flat`` without deformations and smears, or going wrong."""
 
     flat: bool = False
     failure: Failure | None = None

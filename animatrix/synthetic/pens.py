@@ -68,11 +68,16 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
     """Grainy doubled strokes, a little off each other and off the last drawing's."""
     thin = max(1.0, width * 0.27)
     p = _resample(pts, max(2.5, width * 1.0), closed)
+    x, y = p.T
+    out = -np.sign(float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum())) if closed else 1.0
     for k in range(2):
         for line in _corners(p, closed, 30):
             n = len(line)
             u = np.linspace(0, 1, n)
-            wander = rng.standard_normal((3, 2)) * width * (0.40 + 0.16 * k)
+            wander = rng.standard_normal((3, 2)) * width * (0.16 + 0.10 * k)
+            d = line[-1] - line[0] if n < 4 else np.gradient(line, axis=0)
+            apart = out * width * (0.06 + 0.52 * k) / np.maximum(np.hypot(*np.atleast_2d(d).T), 1e-6)
+            line = line + np.stack([-np.atleast_2d(d)[:, 1] * apart, np.atleast_2d(d)[:, 0] * apart], 1)
             bend = (
                 np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
             )

@@ -266,11 +266,11 @@ def missile_trails(f: Fx) -> None:
                 [x, lane + curl * np.sin(TAU * (1.1 * v + ph)) + 0.12 * h * loop * np.cos(TAU * 2 * v)], -1
             )
 
-        v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 34)
+        v = np.linspace(max(0.0, u - 0.85), min(u, 1.25), 64)
         p = path(v)
         age = np.clip((u - v) / 0.85, 0, 1)
-        lobes = 1 + 0.30 * np.abs(np.sin(np.arange(34) * 1.35 + 6 * ph))
-        wide = (0.022 + 0.062 * np.sqrt(age)) * h * (1 - age**3) * lobes
+        lobes = 1 + 0.75 * np.abs(np.sin(np.arange(64) * 0.62 + 0.9 * np.sin(np.arange(64) * 0.21) + 6 * ph))
+        wide = (0.016 + 0.050 * np.sqrt(age)) * h * (1 - age**3) * lobes
         if np.ptp(p[:, 0]) > 2:  # a ribbon of smoke, lit from above
             for paint, share in zip(smoke, (1.0, 0.72, 0.40), strict=True):
                 f.fill(

@@ -174,7 +174,16 @@ def write_gallery(
             continue
         picture = SPECIAL[name](size) if name in SPECIAL else sheet(name, size=size)
         done, data = cv2.imencode(
-            ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+            ".jpg",
+            cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
+            [
+                cv2.IMWRITE_JPEG_QUALITY,
+                quality,
+                cv2.IMWRITE_JPEG_OPTIMIZE,
+                1,
+                cv2.IMWRITE_JPEG_PROGRESSIVE,
+                1,
+            ],
         )
         assert done
         with written_whole(path) as temporary:

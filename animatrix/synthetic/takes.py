@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +95,8 @@ class Take:
                 "fps": shot.directive.fps,
             }
         )
-        other = type(shot)(request, shot.seed + step * SECOND_SETUP, size or shot.size, shot.cast)
+        filmed = replace(shot.take, failure=None)
+        other = type(shot)(request, shot.seed + step * SECOND_SETUP, size or shot.size, shot.cast, filmed)
         frames, truth = other.expose()
         return Take(other, *strike_print(other, frames, truth))
 

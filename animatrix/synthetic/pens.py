@@ -76,7 +76,7 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
             u = np.linspace(0, 1, n)
             wander = rng.standard_normal((3, 2)) * width * (0.16 + 0.10 * k)
             d = line[-1] - line[0] if n < 4 else np.gradient(line, axis=0)
-            apart = out * width * (0.06 + 0.52 * k) / np.maximum(np.hypot(*np.atleast_2d(d).T), 1e-6)
+            apart = out * width * (0.04 + 0.44 * k) / np.maximum(np.hypot(*np.atleast_2d(d).T), 1e-6)
             line = line + np.stack([-np.atleast_2d(d)[:, 1] * apart, np.atleast_2d(d)[:, 0] * apart], 1)
             bend = (
                 np.outer(1 - u, wander[0]) + np.outer(u, wander[1]) + np.outer(np.sin(np.pi * u), wander[2])
@@ -86,7 +86,7 @@ def rough_pencil(canvas, pts: np.ndarray, closed: bool, width: float, colour, rn
                 (q[-1] - q[-2]) * (0.4 + 0.9 * rng.random()) if n > 2 else 0.0
             )  # the hand runs over the corner
             q = np.concatenate([q, q[-1:] + ends])
-            solid = rng.random(len(q) - 1) > 0.10 + 0.14 * k  # tooth of the paper
+            solid = rng.random(len(q) - 1) > 0.07 + 0.05 * k  # tooth of the paper
             run = np.flatnonzero(np.diff(np.concatenate([[0], solid.astype(int), [0]])))
             rows = [
                 np.rint(q[a : b + 1] * _ONE).astype(np.int32)

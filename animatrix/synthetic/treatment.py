@@ -48,7 +48,7 @@ def _shade(box: Paintbox, power: float) -> np.ndarray:
 def _turn(b: Bench, soft: float) -> np.ndarray:
     """Turning to the light; a face is flatter than its outline says."""
     tone = b.matte.facing(b.light, soft)
-    return np.where(b.matte.material == SKIN, 0.54 + 0.70 * (tone - 0.5), tone)
+    return np.where(b.matte.material == SKIN, 0.60 + 0.60 * (tone - 0.5), tone)
 
 
 def _dark(b: Bench) -> np.ndarray:

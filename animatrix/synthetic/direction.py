@@ -77,6 +77,7 @@ PLACED = {
     "over_shoulder": -0.19,
     "negative_space": -0.30,
     "symmetrical": 1e-9,
+    "pov": 1e-9,
     "extreme_close_up": -0.20,
 }
 HOLDING = ("moving_hold", "cel_slide", "tremble", "line_boil", "wind_sway")

@@ -316,8 +316,8 @@ def _flicker(shot: Shot, f: Failure, t: int, moment: int) -> Cel | None:
     rng = f.rng(10, t)
     gain = (
         1
-        + np.clip(rng.normal(0, 0.26), -0.6, 0.6) * f.strength * f.grown(t)
-        + rng.normal(0, 0.10, 3) * f.strength
+        + np.clip(rng.normal(0, 0.36), -0.6, 0.6) * f.strength * f.grown(t)
+        + rng.normal(0, 0.18, 3) * f.strength
     )
     rgba = cel.rgba.astype(np.float32)
     rgba[..., :3] = np.minimum(rgba[..., :3] * np.maximum(gain, 0.35).astype(np.float32), rgba[..., 3:])

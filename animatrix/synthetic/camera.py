@@ -60,8 +60,8 @@ class CameraPath:
     """Frame offset in pixels ``[T,2]`` (content moves by minus this), zoom ``[T]`` and shake ``[T,2]``.
 
     ``roll`` (radians, content turns by it) and ``spread`` are None or ``[T]``. A plane at parallax k is
-    further enlarged by ``exp(spread * (lens * k - 1))``: lens 1 leaves the figure's plane to ``zoom`` (a dolly), a
-    smaller one also moves the ground of a figure that keeps its size (a dolly zoom).
+    further enlarged by ``exp(spread * (lens * k - 1))``: lens 1 leaves the figure's plane to ``zoom``
+    (a dolly), a smaller one also moves the ground of a figure that keeps its size (a dolly zoom).
     """
 
     offset: np.ndarray

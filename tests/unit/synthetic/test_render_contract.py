@@ -143,9 +143,7 @@ def test_the_corpus_is_balanced_over_moves_and_cadences():
     moves = Counter(s.camera_moves[0] for s in scenes)
     cadences = Counter(s.cadence[0][0] for s in scenes)
     assert set(moves) == set(_MOVES) and max(moves.values()) < 2 * min(moves.values())
-    assert set(cadences) == set(_CADENCES) and max(cadences.values()) < 2 * min(
-        cadences.values()
-    )
+    assert set(cadences) == set(_CADENCES) and max(cadences.values()) < 2 * min(cadences.values())
     assert 0.25 < np.mean([bool(s.impacts) for s in scenes]) < 0.45
 
 

@@ -89,6 +89,9 @@ def corpus(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to; made when missing.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Corpus seed.")] = 0,
     split: Annotated[str, typer.Option("--split", help="train, tune or report.")] = "train",
+    world: Annotated[
+        str, typer.Option("--world", help="everyday, or wide: every drawable value.")
+    ] = "everyday",
     size: Size = "160x96",
     frames: Annotated[int, typer.Option("--frames", min=1, help="Frames a shot.")] = 33,
     as_json: AsJson = False,
@@ -98,7 +101,7 @@ def corpus(
     from animatrix.media.write import write_video
     from animatrix.synthetic import Corpus
 
-    shots = Corpus(seed, split, parse_size(size), frames)
+    shots = Corpus(seed, split, parse_size(size), frames, world=world)
     if out.exists() and not out.is_dir():
         raise AniMatrixError(Code.NOT_WRITABLE, f"{out} is not a folder")
     out.mkdir(parents=True, exist_ok=True)

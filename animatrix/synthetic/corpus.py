@@ -10,9 +10,11 @@ from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic.acting import TRAVELS
+from animatrix.synthetic.drawable import RENDERABLE
 from animatrix.synthetic.effects import IMPACTS
 from animatrix.synthetic.narrative import narrate
 from animatrix.synthetic.scene import Scene, complete
+from animatrix.synthetic.staging import staged
 from animatrix.synthetic.studio import Shot
 from animatrix.synthetic.truth import Truth
 
@@ -22,6 +24,8 @@ SPLITS: dict[str, tuple[int, str]] = {
     "tune": (1, "held_out"),
     "report": (2, "held_out"),
 }
+
+WORLDS = ("everyday", "wide")
 
 _STILL_ACTIONS = ("idle", "gesture")
 _ACTIONS = (
@@ -152,6 +156,9 @@ class Corpus:
 
     Args:
         seed: corpus seed, 0 or more.
+        world: ``everyday`` draws balanced camera moves and cadences over a narrow set of values; ``wide``
+            shows every drawable value of every field, fields and values uniform: one staged value an item,
+            the rest chosen by the seed.
         split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs,
             with seeds of their own.
         size: (width, height) in pixels.
@@ -165,25 +172,34 @@ class Corpus:
         size: tuple[int, int] = (160, 96),
         frames: int = 33,
         fps: float = 24.0,
+        world: str = "everyday",
     ):
         if split not in SPLITS:
             raise AniMatrixError(
                 Code.BAD_OPTION, f"unknown split '{split}'", did_you_mean(split, SPLITS) or ", ".join(SPLITS)
             )
+        if world not in WORLDS:
+            raise AniMatrixError(
+                Code.BAD_OPTION, f"unknown world '{world}'", did_you_mean(world, WORLDS) or ", ".join(WORLDS)
+            )
         self.seed, self.split, self.size, self.frames, self.fps = seed, split, size, frames, fps
+        self.world = world
 
     def _shot(self, i: int) -> tuple[Shot, np.random.Generator]:
         key, cast = SPLITS[self.split]
         root = np.random.SeedSequence([self.seed, key, i])
         rng = np.random.Generator(np.random.PCG64(root))
         shot_seed = int(rng.integers(1 << 48))
-        request = {
-            "narrative": "",
-            "tags": draw_tags(rng, self.frames, self.fps),
-            "frames": self.frames,
-            "fps": self.fps,
-        }
-        return Shot(Directive.model_validate(request), shot_seed, self.size, cast), rng
+        return Shot(self._asked(rng), shot_seed, self.size, cast), rng
+
+    def _asked(self, rng: np.random.Generator) -> Directive:
+        if self.world == "wide":
+            name = _pick(rng, tuple(RENDERABLE))
+            return staged(name, _pick(rng, RENDERABLE[name]), self.frames, self.fps)
+        tags = draw_tags(rng, self.frames, self.fps)
+        return Directive.model_validate(
+            {"narrative": "", "tags": tags, "frames": self.frames, "fps": self.fps}
+        )
 
     def __getitem__(self, i: int) -> Sample:
         shot, rng = self._shot(int(i))

@@ -1,4 +1,4 @@
-"""Contact sheet of triplets, and the actions that show each deformation and smear best."""
+"""Contact sheet of triplets: intended, flat and collapsed side by side."""
 
 from __future__ import annotations
 
@@ -6,34 +6,10 @@ import cv2
 import numpy as np
 
 from animatrix.knowledge import Directive
-from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
 from animatrix.synthetic.failure import FAILURES
+from animatrix.synthetic.staging import SHOWN_WITH
 from animatrix.synthetic.triplet import Triplet, render_triplet
 
-# value -> tags that give it room
-SHOWN_WITH: dict[str, dict[str, str]] = {
-    **{v: {"action": "react", "shot_scale": "full"} for v in ENVELOPES},
-    "squash_stretch": {"action": "jump", "shot_scale": "full", "deformation_intensity": "extreme"},
-    "face_exaggeration": {"action": "react", "shot_scale": "medium_close"},
-    "limb_elongation": {"action": "strike", "shot_scale": "full"},
-    "forced_foreshortening": {"action": "strike", "shot_scale": "full"},
-    "rubber_limb": {"action": "dance", "shot_scale": "full"},
-    "melting_wobble": {"action": "idle", "shot_scale": "full"},
-    "broken_silhouette": {"action": "slash", "shot_scale": "full"},
-    **{v: {"action": "dash", "shot_scale": "full"} for v in SMEARS},
-    "multiples": {"action": "strike", "shot_scale": "full"},
-    "dry_brush_smear": {"action": "slash", "shot_scale": "full"},
-    "arc_fill_smear": {"action": "slash", "shot_scale": "full"},
-    "shape_abstraction": {"action": "run", "shot_scale": "full"},
-    "afterimage_ghost": {"action": "dodge_guard", "shot_scale": "full"},
-}
-STAGED: dict[tuple[str, str], dict[str, str]] = {
-    ("body_deformation" if value in ENVELOPES else "smear_technique", value): {
-        "drawing_cadence": "twos",
-        **tags,
-    }
-    for value, tags in SHOWN_WITH.items()
-}
 # large deformations, so that a failure of the same size is large too
 _BESIDE = ("chibi_shift", "melting_wobble", "squash_stretch", "paper_flatten", "morphing")
 
@@ -75,4 +51,4 @@ def triplet_sheet(size: tuple[int, int] = (320, 192), seed: int = 8, count: int 
     )
 
 
-__all__ = ["SHOWN_WITH", "STAGED", "exhibit", "triplet_sheet"]
+__all__ = ["exhibit", "triplet_sheet"]

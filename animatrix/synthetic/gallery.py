@@ -12,75 +12,14 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive, Taxonomy
 from animatrix.synthetic.corpus import Corpus
-from animatrix.synthetic.direction import WANTS
-from animatrix.synthetic.drawable import RENDERABLE, check_drawable
-from animatrix.synthetic.exhibits import STAGED, triplet_sheet
+from animatrix.synthetic.drawable import RENDERABLE
+from animatrix.synthetic.exhibits import triplet_sheet
+from animatrix.synthetic.staging import staged
 from animatrix.synthetic.studio import render
 
 FRAME = (320, 192)
 LENGTH = 33
 PAPER, INK = 246, 40
-
-# field -> tags that make its values easy to see; a value's own row comes on top
-STAGING: dict[str, dict[str, str]] = {
-    "action": {"shot_scale": "full", "drawing_cadence": "twos"},
-    "camera_move": {"shot_scale": "full", "action": "idle"},
-    "move_speed": {"camera_move": "pan_left", "action": "idle"},
-    "layer_parallax": {"camera_move": "pan_left", "move_speed": "quick", "action": "idle"},
-    "impact_frame": {"action": "jump", "shot_scale": "full"},
-    "manga_symbol": {"shot_scale": "medium_close", "action": "idle"},
-    "shot_scale": {"action": "idle"},
-    "focus": {"action": "idle", "shot_scale": "medium"},
-    "line_style": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
-    "shading_steps": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
-    "shading_treatment": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
-    "palette": {"shot_scale": "medium", "action": "idle", "camera_move": "fix"},
-    "lighting": {"shot_scale": "medium_long", "action": "idle", "camera_move": "fix"},
-    "spacing": {"shot_scale": "full"},
-}
-STAGING_OF: dict[tuple[str, str], dict[str, str]] = {
-    ("background_animation", "scrolled_background"): {"camera_move": "follow", "action": "run"},
-    ("move_speed", "whip"): {"camera_move": "pan_right", "action": "idle"},
-    ("camera_move", "follow"): {"action": "run"},
-    ("camera_move", "follow_pan"): {"action": "run"},
-    ("camera_move", "dolly_zoom"): {"action": "react", "shot_scale": "medium"},
-    ("transition", "swish_transition"): {"camera_move": "pan_right", "move_speed": "whip", "action": "idle"},
-    ("time_treatment", "freeze_frame"): {
-        "time_treatment": "freeze_frame@10-24",
-        "drawing_cadence": "still@10-24",
-        "action": "run",
-    },
-    ("camera_shake", "steady"): {"camera_move": "pan_left"},
-    **STAGED,
-}
-INSTANT = frozenset({"impact_frame"})  # fields whose values last a few frames and are asked for with a span
-
-
-def staged(name: str, value: str, frames: int = LENGTH) -> Directive:
-    """A directive that shows one value well."""
-    text = value
-    if name in INSTANT and value != "none":
-        text = f"{value}@{frames // 2}-{frames // 2 + 1}"
-    needs = WANTS.get((name, value), {})
-    full = {
-        "camera_move": "fix",
-        **STAGING.get(name, {}),
-        **needs,
-        name: text,
-        **STAGING_OF.get((name, value), {}),
-    }
-    loose = {
-        k: v for k, v in full.items() if k != "camera_move"
-    }  # some values do not go with a locked-off frame
-    for tags in (full, loose, {**needs, name: text}):
-        request = {"narrative": "A shot.", "tags": tags, "frames": frames, "fps": 24}
-        try:
-            directive = Directive.model_validate(request)
-            check_drawable(directive)
-            return directive
-        except AniMatrixError as e:
-            fault = e
-    raise fault
 
 
 def _telling_frames(events, length: int, count: int) -> list[int]:

@@ -1,0 +1,41 @@
+"""The wide corpus shows every drawable value, and stays a corpus: indexable, deterministic, split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from animatrix import AniMatrixError
+from animatrix.synthetic import RENDERABLE, Corpus
+
+SIZE, FRAMES = (96, 64), 25
+
+
+def test_an_item_is_the_same_bytes_in_any_order():
+    forward = [Corpus(3, size=SIZE, frames=FRAMES, world="wide")[i] for i in (0, 1, 2)]
+    backward = [Corpus(3, size=SIZE, frames=FRAMES, world="wide")[i] for i in (2, 1, 0)][::-1]
+    for a, b in zip(forward, backward, strict=True):
+        assert np.array_equal(a.clip.frames, b.clip.frames)
+        assert a.directive.canonical_json() == b.directive.canonical_json()
+
+
+def test_requests_reach_far_beyond_the_everyday_world():
+    def values(world, count):
+        corpus = Corpus(0, size=SIZE, frames=FRAMES, world=world)
+        return {(f, t.value) for i in range(count) for f, ts in corpus.request(i).tags.items() for t in ts}
+
+    wide, everyday = values("wide", 500), values("everyday", 200)
+    drawable = {(f, v) for f, vs in RENDERABLE.items() for v in vs}
+    assert wide <= drawable
+    assert len(wide) > 0.6 * len(drawable)
+    assert len(wide) > 2 * len(everyday)
+
+
+def test_training_never_shows_a_held_out_family():
+    corpus = Corpus(1, size=SIZE, frames=FRAMES, world="wide")
+    assert not any(corpus._shot(i)[0].scene.design.held_out for i in range(60))
+
+
+def test_an_unknown_world_is_refused():
+    with pytest.raises(AniMatrixError, match="unknown world 'wid'; did you mean 'wide'"):
+        Corpus(0, world="wid")

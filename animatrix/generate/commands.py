@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.synthetic.commands import parse_size
 
 EXAMPLE = """\b
 Example:
@@ -17,13 +18,6 @@ Example:
       --tag drawing_cadence=twos --tag impact_frame=white_frame@14-15 --seed 7 --out clip.mp4
 """
 SUFFIXES = (".mp4", ".mkv")
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and len(text) < 12):
-        raise AniMatrixError(Code.BAD_OPTION, f"--size {text!r} is not WIDTHxHEIGHT", "for example 160x96")
-    return int(width), int(height)
 
 
 def _keyframe(text: str) -> tuple[int, Path]:
@@ -116,7 +110,7 @@ def generate(
         steps=steps,
         guidance=guidance,
         tag_guidance=tag_guidance,
-        size=_size(size),
+        size=parse_size(size),
         keyframes=dict(_keyframe(k) for k in keyframe or []),
     )
     model_path(model)

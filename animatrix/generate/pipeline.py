@@ -5,8 +5,7 @@ Guidance has two scales, one per channel:
     v = v_none + s_text (v_text - v_none) + s_tag (v_full - v_text)
 
 written as a weighted sum of up to three passes; a pass whose weight is zero is never run (equal scales: two
-passes; both
-1: one). Tags and text are encoded once per request.
+passes; both 1: one). Tags and text are encoded once per request.
 """
 
 from __future__ import annotations

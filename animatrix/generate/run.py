@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
 from animatrix.media import Clip, write_video
+from animatrix.media.door import written_whole
 
 NANO = Path(__file__).resolve().parents[2] / "weights" / "nano"
 FPS = 24.0  # nano knows one frame rate; a directive at another is converted
@@ -155,11 +155,6 @@ def generate(
         "seconds": seconds,
         "report": report,
     }
-    _write_json(out.with_suffix(".json"), result)
+    with written_whole(out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     return result
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
-    os.replace(temporary, path)

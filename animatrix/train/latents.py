@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from animatrix.media.door import written_whole
 from animatrix.model.tags import TagBatch, TagEncoder
 from animatrix.model.text import encode_text
 from animatrix.model.vae import AutoencoderNano
@@ -54,9 +54,8 @@ class LatentPool:
             self.seen.add(index)
             file = self.cache / f"latents-{index:06d}.safetensors"
             if not file.exists():
-                temporary = file.with_suffix(f".{os.getpid()}.tmp")
-                save_file(self._encode(index, tokenizer, text_encoder), temporary)
-                os.replace(temporary, file)
+                with written_whole(file) as temporary:
+                    save_file(self._encode(index, tokenizer, text_encoder), temporary)
             part = load_file(file)
             self._append(part)
             added += len(part["latents"])

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from animatrix.knowledge import Directive
+from animatrix.media.door import written_whole
 
 SHARD_ITEMS = 64
 
@@ -25,13 +26,6 @@ SHARD_ITEMS = 64
 def shard_paths(folder: Path, index: int) -> tuple[Path, Path]:
     """(frames, directives) of one shard."""
     return folder / f"shard-{index:06d}.npy", folder / f"shard-{index:06d}.jsonl"
-
-
-def _replace(path: Path, write) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        write(file)
-    os.replace(temporary, path)
 
 
 def write_shard(folder: Path, index: int, seed: int, split: str, frames: int, size: tuple[int, int]) -> None:
@@ -44,9 +38,10 @@ def write_shard(folder: Path, index: int, seed: int, split: str, frames: int, si
     corpus = Corpus(seed=seed, split=split, size=size, frames=frames)
     samples = [corpus[index * SHARD_ITEMS + i] for i in range(SHARD_ITEMS)]
     text = "\n".join(s.directive.canonical_json() for s in samples)
-    _replace(lines, lambda f: f.write(text.encode()))
-    stack = np.stack([s.clip.frames for s in samples])
-    _replace(clips, lambda f: np.save(f, stack))  # last: its presence means the shard is whole
+    with written_whole(lines) as temporary:
+        temporary.write_text(text)
+    with written_whole(clips) as temporary:  # last: its presence means the shard is whole
+        np.save(temporary, np.stack([s.clip.frames for s in samples]))
 
 
 def read_shard(folder: Path, index: int) -> tuple[np.ndarray, list[Directive]]:

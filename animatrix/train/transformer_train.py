@@ -29,6 +29,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
 from transformers import T5EncoderModel, T5Tokenizer
 
+from animatrix.media.door import written_whole
 from animatrix.model.keyframes import empty_condition, place_keyframes
 from animatrix.model.tags import TagBatch, TagEncoder
 from animatrix.model.text import encode_text
@@ -190,8 +191,8 @@ class Trainer:
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts().items()}
         state["optimizers"] = [o.state_dict() for o in self.optimizers]
         state |= {"step": self.step, "spent": self.spent, "clips": self.clips}
-        torch.save(state, self.path.with_suffix(".tmp"))
-        self.path.with_suffix(".tmp").replace(self.path)
+        with written_whole(self.path) as temporary:
+            torch.save(state, temporary)
 
     def loss(self, kind: Kind) -> Tensor:
         rows = torch.randint(self.pool.filled, (kind.batch,), device=self.device)

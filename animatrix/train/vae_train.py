@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from animatrix.media.door import written_whole
 from animatrix.model.vae import AutoencoderNano
 from animatrix.train.shards import present, shard_paths
 
@@ -184,8 +185,8 @@ def main() -> None:
             log.flush()
 
     state = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": budget}
-    torch.save(state, state_path.with_suffix(".tmp"))
-    state_path.with_suffix(".tmp").replace(state_path)
+    with written_whole(state_path) as temporary:
+        torch.save(state, temporary)
     vae.eval()
     print("final", json.dumps({"step": step} | measure(vae, held, device)), flush=True)
     vae.save_pretrained(args.out / "vae", safe_serialization=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from animatrix.caption.measure import MEASURES, Abstention, Shot, open_shot
+from animatrix.caption.measure import MEASURES, Abstention, Shot
+from animatrix.caption.reading import read_shots
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive, Taxonomy
 from animatrix.media import Clip
@@ -67,15 +68,27 @@ class ShotCaption:
 
 
 def caption(source: str | os.PathLike[str] | Clip, fields: Sequence[str] | None = None) -> list[ShotCaption]:
-    """Read production variables from a video file or a clip; so far the whole file is taken as one shot.
+    """Read production variables from a video file or a clip, shot by shot.
 
     Args:
         source: a local video file, or a :class:`animatrix.media.Clip`.
         fields: taxonomy fields to measure; all that have a measure by default.
 
     Raises:
-        AniMatrixError: as ``media.probe``; UNKNOWN_FIELD for a field without a measure.
+        AniMatrixError: as ``media.scan``; UNKNOWN_FIELD for a field without a measure.
     """
+    chosen = _chosen(fields)
+    return [_captioned(shot, chosen) for shot in read_shots(source)]
+
+
+def caption_shot(shot: Shot, fields: Sequence[str] | None = None) -> ShotCaption:
+    """The same of one shot of :func:`animatrix.caption.read_shots`."""
+    return _captioned(shot, _chosen(fields))
+
+
+def _chosen(fields: Sequence[str] | None) -> list[str]:
+    """The fields asked for, in the order of the taxonomy."""
+    order = {name: index for index, name in enumerate(Taxonomy.default().fields)}
     chosen = list(MEASURES) if fields is None else list(dict.fromkeys(fields))
     for name in chosen:
         if name not in MEASURES:
@@ -84,20 +97,22 @@ def caption(source: str | os.PathLike[str] | Clip, fields: Sequence[str] | None 
                 f"no measure for field {name!r}",
                 did_you_mean(name, MEASURES) or f"measured fields: {', '.join(sorted(MEASURES))}",
             )
-    shot = open_shot(source)
-    order = {name: index for index, name in enumerate(Taxonomy.default().fields)}
+    return sorted(chosen, key=lambda name: order[name])
+
+
+def _captioned(shot: Shot, chosen: Sequence[str]) -> ShotCaption:
     tags: dict[str, list[CaptionTag]] = {}
     reasons: dict[str, str] = {}
-    for name in sorted(chosen, key=lambda n: order.get(n, len(order))):
+    for name in chosen:
         found = _measured(shot, name)
         if isinstance(found, str):
             reasons[name] = found
         else:
             tags[name] = found
     frames = len(shot.gray)
-    end = float(shot.pts[-1] + 1 / shot.fps)
+    end = shot.start + float(shot.pts[-1] + 1 / shot.fps)
     narrative = _prose(tags, frames, shot.fps)
-    return [ShotCaption(0.0, end, shot.fps, frames, tags, list(reasons), narrative, reasons)]
+    return ShotCaption(shot.start, end, shot.fps, frames, tags, list(reasons), narrative, reasons)
 
 
 def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:

@@ -15,14 +15,18 @@ from animatrix.media.clip import Clip
 
 if TYPE_CHECKING:
     from animatrix.media.contact import contact_sheet
+    from animatrix.media.frames import Frame, scan, scan_clip
     from animatrix.media.read import VideoInfo, probe, read_clip, stream_frames
     from animatrix.media.write import write_png_sequence, write_video
 
 _HOMES = {
+    "Frame": "frames",
     "VideoInfo": "read",
     "contact_sheet": "contact",
     "probe": "read",
     "read_clip": "read",
+    "scan": "frames",
+    "scan_clip": "frames",
     "stream_frames": "read",
     "write_png_sequence": "write",
     "write_video": "write",
@@ -30,10 +34,13 @@ _HOMES = {
 
 __all__ = [
     "Clip",
+    "Frame",
     "VideoInfo",
     "contact_sheet",
     "probe",
     "read_clip",
+    "scan",
+    "scan_clip",
     "stream_frames",
     "write_png_sequence",
     "write_video",

@@ -56,7 +56,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             raise not_a_video(path, reason_of(error)) from None
         if first is None:
             raise not_a_video(path, "not one frame can be decoded")
-        turns = _quarter_turns(first)
+        turns = quarter_turns(first)
         width, height = (first.height, first.width) if turns % 2 else (first.width, first.height)
         average, base = stream.average_rate, stream.base_rate
         return VideoInfo(
@@ -95,6 +95,23 @@ def stream_frames(
     Raises:
         AniMatrixError: as :func:`probe`; NOT_A_VIDEO also when the file breaks off or changes its frame size.
     """
+    frames = decoded(path, max_frames=max_frames, max_pixels=max_pixels, max_seconds=max_seconds)
+    for seconds, frame in frames:
+        yield seconds, _picture(frame, max_side, gray)
+
+
+def decoded(
+    path: str | os.PathLike[str],
+    *,
+    max_frames: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_seconds: float = MAX_SECONDS,
+) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Seconds from the first frame, and each frame in the decoder's own memory: good until the next one.
+
+    Raises:
+        AniMatrixError: as :func:`stream_frames`.
+    """
     deadline = time.monotonic() + max_seconds
     with open_video(path, max_pixels) as container:
         stream = container.streams.video[0]
@@ -130,7 +147,7 @@ def stream_frames(
             lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
             ends = seconds + max(lasts, 1 / rate)
             count += 1
-            yield seconds, _picture(frame, max_side, gray)
+            yield seconds, frame
 
 
 def read_clip(
@@ -178,7 +195,7 @@ def _declared_seconds(stream: VideoStream, container_duration: int | None) -> fl
         return container_duration / av.time_base if container_duration else None
 
 
-def _quarter_turns(frame: av.VideoFrame) -> int:
+def quarter_turns(frame: av.VideoFrame) -> int:
     """Clockwise quarter turns that show the frame upright. The display matrix counts counter-clockwise."""
     return round(-frame.rotation / 90) % 4
 
@@ -190,7 +207,7 @@ def _picture(frame: av.VideoFrame, max_side: int | None, gray: bool) -> np.ndarr
         scale = max_side / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    turns = _quarter_turns(frame)
+    turns = quarter_turns(frame)
     if turns:
         picture = np.ascontiguousarray(np.rot90(picture, -turns))
     return picture.copy() if picture is plane and gray else picture  # the decoder reuses its planes

@@ -10,9 +10,9 @@ import importlib
 import pkgutil
 
 from animatrix.caption.measure.registry import MEASURES, Abstention, Finding, measures
-from animatrix.caption.measure.shot import Shot, open_shot
+from animatrix.caption.measure.shot import Shot, Still, shot_of
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["MEASURES", "Abstention", "Finding", "Shot", "measures", "open_shot"]
+__all__ = ["MEASURES", "Abstention", "Finding", "Shot", "Still", "measures", "shot_of"]

@@ -1,30 +1,43 @@
-"""A shot as the measures see it: small gray frames from one decode, and what the measures share."""
+"""A shot as the measures see it: reduced frames from one decode, and what the measures share."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from animatrix.caption.measure.cadence import Drawings, read_drawings
-from animatrix.caption.measure.camera import ANALYSIS_SIDE, CameraPath, measure_path, to_gray
-from animatrix.errors import AniMatrixError, Code
-from animatrix.media import Clip, probe, stream_frames
+from animatrix.caption.measure.camera import CameraPath, measure_path
+from animatrix.media import Frame
 
-MAX_FRAMES = 4320  # three minutes at 24 fps, 250 MB of analysis frames; no shot is longer
 REFERENCE_FPS = 24.0  # the rate at which animation is timed, and at which spans are counted
+MAX_STILLS = 8  # 6 MB each at 1080p
+
+
+@dataclass(frozen=True)
+class Still:
+    """A frame kept whole: ``index`` its place in the shot; ``rgb`` uint8 ``[H,W,3]``, longer side at most
+    1920; ``twin`` uint8 ``[H,W]`` the luma of the frame after it, or None."""
+
+    index: int
+    rgb: np.ndarray
+    twin: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Shot:
-    """``gray`` uint8 ``[T,h,w]``, ``pts`` seconds [T] from the first frame, ``fps`` of the container."""
+    """``gray`` uint8 ``[T,h,w]`` full range, longer side at most 320; ``colour`` uint8 ``[T,h,w,3]`` RGB,
+    longer side at most 160; ``pts`` seconds [T] from the shot's first frame; ``fps`` of the container;
+    ``start`` seconds of the first frame in its file; ``vfr`` when the container's rate varies."""
 
     gray: np.ndarray
+    colour: np.ndarray
     pts: np.ndarray
     fps: float
+    stills: tuple[Still, ...] = field(default=(), repr=False)
+    start: float = 0.0
     vfr: bool = False
 
     @cached_property
@@ -42,25 +55,23 @@ class Shot:
         return min(int(first * rate + 1e-6), end), end
 
 
-def open_shot(source: str | os.PathLike[str] | Clip) -> Shot:
-    """Decode a file once, or reduce a clip already in memory, to the analysis size.
-
-    Raises:
-        AniMatrixError: as ``media.stream_frames``; FILE_TOO_LARGE above three minutes at 24 fps.
-    """
-    if isinstance(source, Clip):
-        gray = to_gray(source.frames)
-        return Shot(gray, np.arange(len(gray)) / source.fps, source.fps)
-    info = probe(source)
-    frames: list[np.ndarray] = []
-    pts: list[float] = []
-    for seconds, picture in stream_frames(source, max_side=ANALYSIS_SIDE, gray=True):
-        if len(frames) == MAX_FRAMES:
-            raise AniMatrixError(
-                Code.FILE_TOO_LARGE,
-                f"{Path(source).name} has more than {MAX_FRAMES} frames, more than any shot",
-                "cut it into shots first",
-            )
-        frames.append(picture)
-        pts.append(seconds)
-    return Shot(np.stack(frames), np.array(pts), info.fps, info.vfr)
+def shot_of(frames: Sequence[Frame], fps: float, vfr: bool = False) -> Shot:
+    """The shot that consecutive frames of one size make. At most ``MAX_STILLS`` pictures are kept, evenly."""
+    start = frames[0].seconds
+    stills = [
+        Still(i, frame.picture, frames[i + 1].twin if i + 1 < len(frames) else None)
+        for i, frame in enumerate(frames)
+        if frame.picture is not None
+    ]
+    if len(stills) > MAX_STILLS:
+        kept = np.linspace(0, len(stills) - 1, MAX_STILLS).round().astype(int)
+        stills = [stills[int(k)] for k in kept]
+    return Shot(
+        gray=np.stack([frame.luma for frame in frames]),
+        colour=np.stack([frame.colour for frame in frames]),
+        pts=np.array([frame.seconds - start for frame in frames]),
+        fps=fps,
+        stills=tuple(stills),
+        start=start,
+        vfr=vfr,
+    )

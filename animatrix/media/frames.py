@@ -1,0 +1,157 @@
+"""One decode for every analyser: each frame reduced to what looking at animation needs, in constant memory.
+
+for frame in scan("episode.mkv"):
+    print(frame.seconds, frame.luma.shape, frame.colour.shape)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+
+from animatrix.media.clip import Clip
+from animatrix.media.door import MAX_PIXELS
+from animatrix.media.read import MAX_SECONDS, decoded, quarter_turns
+
+LUMA_SIDE = 320  # longer side; finer detail costs time and gains nothing for rigid motion
+COLOUR_SIDE = 160
+PICTURE_SIDE = 1920
+PICTURE_EVERY = 12  # frames, half a second at 24 fps: the longest a drawing passes without being kept whole
+
+_PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p")
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_BT601 = (4, 5, 6)  # FCC, BT.470 BG, SMPTE 170M of H.273
+_UNSPECIFIED = 2
+_STRETCH = np.clip((np.arange(256) - 16) * (255 / 219) + 0.5, 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a film, upright.
+
+    ``seconds`` from the first frame; ``luma`` uint8 ``[h,w]`` full range, longer side at most 320; ``colour``
+    uint8 ``[h,w,3]`` RGB, longer side at most 160; ``picture`` uint8 ``[H,W,3]`` RGB, longer side at most
+    1920, on every twelfth frame, else None; ``twin`` uint8 ``[H,W]`` the luma of the frame right after one
+    with a picture, at the same size: two prints of one drawing show its grain.
+    """
+
+    seconds: float
+    luma: np.ndarray
+    colour: np.ndarray
+    picture: np.ndarray | None = None
+    twin: np.ndarray | None = None
+
+
+def scan(
+    path: str | os.PathLike[str],
+    *,
+    max_frames: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_seconds: float = MAX_SECONDS,
+) -> Iterator[Frame]:
+    """Decode a file once, each frame reduced as :class:`Frame` says.
+
+    Raises:
+        AniMatrixError: as :func:`animatrix.media.stream_frames`.
+    """
+    found = decoded(path, max_frames=max_frames, max_pixels=max_pixels, max_seconds=max_seconds)
+    for index, (seconds, frame) in enumerate(found):
+        yuv = _yuv(frame)
+        luma, colour = _reduced(yuv)
+        picture = twin = None
+        if index % PICTURE_EVERY == 0:
+            picture = _upright(_fit(frame.to_ndarray(format="rgb24"), PICTURE_SIDE), frame)
+        elif index % PICTURE_EVERY == 1:
+            twin = _upright(_fit(_full(_planes(yuv)[0], yuv), PICTURE_SIDE).copy(), frame)
+        yield Frame(seconds, _upright(luma, frame), _upright(colour, frame), picture, twin)
+
+
+def scan_clip(clip: Clip) -> Iterator[Frame]:
+    """The frames of a clip in memory, reduced as those of a file are."""
+    for index, rgb in enumerate(clip.frames):
+        luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        picture = _fit(rgb, PICTURE_SIDE) if index % PICTURE_EVERY == 0 else None
+        twin = _fit(luma, PICTURE_SIDE) if index % PICTURE_EVERY == 1 else None
+        yield Frame(index / clip.fps, _fit(luma, LUMA_SIDE), _fit(rgb, COLOUR_SIDE), picture, twin)
+
+
+def _reduced(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Luma and colour of a decoded frame, without converting it at full size."""
+    planes = _planes(frame)
+    luma = _fit(planes[0], LUMA_SIDE)
+    small = _fit(luma, COLOUR_SIDE)
+    size = (small.shape[1], small.shape[0])
+    chroma = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes[1:]]
+    colour = cv2.transform(cv2.merge([small, *chroma]), _to_rgb(frame))
+    full = _full(luma, frame)
+    return (full.copy() if full is planes[0] else full), colour
+
+
+def _yuv(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame as planes of 8 bits: itself where it is so, else converted."""
+    if frame.format.name in _PLANAR:
+        return frame
+    space = Colorspace.ITU601 if frame.format.is_rgb else None
+    range_ = ColorRange.MPEG if frame.format.is_rgb else None
+    yuv = frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=range_)
+    if frame.format.is_rgb:
+        yuv.colorspace, yuv.color_range = _BT601[-1], ColorRange.MPEG
+    return yuv
+
+
+def _planes(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Y, U and V planes in the frame's own memory."""
+    shapes = []
+    for plane in frame.planes[:3]:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        shapes.append(rows[: plane.height, : plane.width])
+    return shapes
+
+
+def _fit(picture: np.ndarray, side: int) -> np.ndarray:
+    """The picture reduced, never enlarged, so that its longer side has at most ``side`` pixels."""
+    height, width = picture.shape[:2]
+    if max(height, width) <= side:
+        return picture
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _full(luma: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Luma stretched from 16..235 to 0..255, unless it has the full range already."""
+    return luma if _is_full(frame) else np.asarray(cv2.LUT(luma, _STRETCH))
+
+
+def _is_full(frame: av.VideoFrame) -> bool:
+    return frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
+
+
+def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
+    """Matrix ``[3,4]`` from Y, Cb, Cr (8 bits) to R, G, B. BT.709 unless tagged BT.601, or untagged and below
+    720 lines."""
+    space = int(frame.colorspace)
+    old = space in _BT601 or (space == _UNSPECIFIED and min(frame.width, frame.height) < 720)
+    red, blue = (0.299, 0.114) if old else (0.2126, 0.0722)
+    green = 1 - red - blue
+    matrix = np.array(
+        [
+            [1, 0, 2 * (1 - red)],
+            [1, -2 * blue * (1 - blue) / green, -2 * red * (1 - red) / green],
+            [1, 2 * (1 - blue), 0],
+        ]
+    )
+    gains, zero = ((1.0, 1.0, 1.0), 0.0) if _is_full(frame) else ((255 / 219, 255 / 224, 255 / 224), 16.0)
+    matrix = matrix * np.array(gains)
+    return np.column_stack([matrix, -matrix @ np.array([zero, 128.0, 128.0])])
+
+
+def _upright(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    turns = quarter_turns(frame)
+    return np.ascontiguousarray(np.rot90(picture, -turns)) if turns else picture

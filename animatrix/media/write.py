@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -49,13 +51,20 @@ LOSSLESS: dict[str, Encoding] = {
 }
 
 
-def write_video(clip: Clip, path: str | os.PathLike[str], *, lossless: bool = False) -> Path:
+def write_video(
+    clip: Clip,
+    path: str | os.PathLike[str],
+    *,
+    lossless: bool = False,
+    encoding: Encoding | None = None,
+) -> Path:
     """Encode a clip; the suffix chooses the container. Deterministic: the same clip gives the same bytes.
 
     Args:
-        clip: odd sizes are padded by one repeated row or column, since yuv420p needs even ones.
+        clip: its frames and rate; odd sizes are padded by one repeated row or column, since yuv420p needs even ones.
         path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` (H.264) or ``.webm`` (VP9).
         lossless: FFV1 in ``.mkv``, bit-exact RGB at any size.
+        encoding: another way to write it than the suffix's own, whatever the suffix.
 
     Returns:
         The path written.
@@ -63,9 +72,22 @@ def write_video(clip: Clip, path: str | os.PathLike[str], *, lossless: bool = Fa
     Raises:
         AniMatrixError: UNSUPPORTED_OUTPUT for another suffix; NOT_WRITABLE, leaving nothing behind.
     """
+    return write_frames(clip.frames, clip.fps, path, lossless=lossless, encoding=encoding)
+
+
+def write_frames(
+    frames: Iterable[np.ndarray],
+    fps: float,
+    path: str | os.PathLike[str],
+    *,
+    lossless: bool = False,
+    encoding: Encoding | None = None,
+) -> Path:
+    """:func:`write_video` of frames uint8 ``[H,W,3]`` RGB as they come, at least one, of one size: a shot
+    need not fit in memory."""
     path = Path(path)
     table = LOSSLESS if lossless else ENCODINGS
-    encoding = table.get(path.suffix.lower())
+    encoding = encoding or table.get(path.suffix.lower())
     if encoding is None:
         what = "lossless video" if lossless else "video"
         raise AniMatrixError(
@@ -75,20 +97,21 @@ def write_video(clip: Clip, path: str | os.PathLike[str], *, lossless: bool = Fa
         )
     with written_whole(path) as temporary:
         try:
-            _encode(clip, temporary, encoding)
+            _encode(frames, fps, temporary, encoding)
         except av.FFmpegError as error:
             raise AniMatrixError(Code.NOT_WRITABLE, f"cannot write {path}: {error.strerror}") from None
     return path
 
 
-def _encode(clip: Clip, path: Path, encoding: Encoding) -> None:
-    rate = Fraction(clip.fps).limit_denominator(1001)
-    frames = clip.frames if encoding.codec == "ffv1" else _even(clip.frames)
+def _encode(frames: Iterable[np.ndarray], fps: float, path: Path, encoding: Encoding) -> None:
+    rate = Fraction(fps).limit_denominator(1001)
+    pictures = (picture if encoding.codec == "ffv1" else _even(picture) for picture in frames)
+    first = next(pictures)
     options = {"fflags": "+bitexact", **encoding.muxer_options}  # no version strings, no dates
     with av.open(str(path), "w", format=encoding.muxer, options=options) as container:
         stream = container.add_stream(encoding.codec, rate=rate, options=encoding.codec_options)
         assert isinstance(stream, VideoStream)
-        stream.height, stream.width = frames.shape[1:3]
+        stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = encoding.pixels
         context = stream.codec_context
         context.thread_count = 1  # slices and frame threads change the bytes with the number of cores
@@ -96,7 +119,7 @@ def _encode(clip: Clip, path: Path, encoding: Encoding) -> None:
         yuv = encoding.pixels.startswith("yuv")
         if yuv:  # tagged, or players guess BT.601 for small pictures and shift the colours
             context.colorspace = context.color_primaries = context.color_trc = _BT709
-        for index, picture in enumerate(frames):
+        for index, picture in enumerate(chain([first], pictures)):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame = frame.reformat(format=encoding.pixels, dst_colorspace=_BT709 if yuv else None)
             frame.pts, frame.time_base = index, 1 / rate
@@ -104,11 +127,11 @@ def _encode(clip: Clip, path: Path, encoding: Encoding) -> None:
         container.mux(stream.encode())
 
 
-def _even(frames: np.ndarray) -> np.ndarray:
-    odd_rows, odd_columns = frames.shape[1] % 2, frames.shape[2] % 2
+def _even(picture: np.ndarray) -> np.ndarray:
+    odd_rows, odd_columns = picture.shape[0] % 2, picture.shape[1] % 2
     if not (odd_rows or odd_columns):
-        return frames
-    return np.pad(frames, ((0, 0), (0, odd_rows), (0, odd_columns), (0, 0)), mode="edge")
+        return picture
+    return np.pad(picture, ((0, odd_rows), (0, odd_columns), (0, 0)), mode="edge")
 
 
 def write_png_sequence(clip: Clip, folder: str | os.PathLike[str]) -> Path:

@@ -159,6 +159,7 @@ class Corpus:
         world: ``everyday`` draws balanced camera moves and cadences over a narrow set of values; ``wide``
             shows every drawable value of every field, fields and values uniform: one staged value an item,
             the rest chosen by the seed.
+        field: in the wide world, the field whose values are staged, instead of any.
         split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs,
             with seeds of their own.
         size: (width, height) in pixels.
@@ -173,6 +174,7 @@ class Corpus:
         frames: int = 33,
         fps: float = 24.0,
         world: str = "everyday",
+        field: str | None = None,
     ):
         if split not in SPLITS:
             raise AniMatrixError(
@@ -183,7 +185,13 @@ class Corpus:
                 Code.BAD_OPTION, f"unknown world '{world}'", did_you_mean(world, WORLDS) or ", ".join(WORLDS)
             )
         self.seed, self.split, self.size, self.frames, self.fps = seed, split, size, frames, fps
-        self.world = world
+        if field is not None and (world != "wide" or field not in RENDERABLE):
+            raise AniMatrixError(
+                Code.BAD_OPTION,
+                f"cannot stage field '{field}' in the {world} world",
+                did_you_mean(field, RENDERABLE) or "a drawable field, in the wide world",
+            )
+        self.world, self.field = world, field
 
     def _shot(self, i: int) -> tuple[Shot, np.random.Generator]:
         key, cast = SPLITS[self.split]
@@ -194,7 +202,7 @@ class Corpus:
 
     def _asked(self, rng: np.random.Generator) -> Directive:
         if self.world == "wide":
-            name = _pick(rng, tuple(RENDERABLE))
+            name = self.field or _pick(rng, tuple(RENDERABLE))
             return staged(name, _pick(rng, RENDERABLE[name]), self.frames, self.fps)
         tags = draw_tags(rng, self.frames, self.fps)
         return Directive.model_validate(

@@ -178,6 +178,23 @@ def _difference(picture: np.ndarray, other: np.ndarray, motion: np.ndarray) -> n
     return cv2.absdiff(picture, moved)
 
 
+def block_change(
+    gray: np.ndarray, other: np.ndarray, motion: np.ndarray, limits: CadenceThresholds = CADENCE
+) -> float:
+    """Difference of two frames ``uint8 [h,w]`` that the camera's ``motion [2,3]`` from ``other`` to ``gray``
+    does not explain, in the unit of ``Drawings.change``."""
+    picture, before = (cv2.GaussianBlur(g.astype(np.float32), (0, 0), limits.blur) for g in (gray, other))
+    error = np.minimum(np.abs(picture - before), _difference(picture, before, motion))
+    slopes = [cv2.Sobel(picture, cv2.CV_32F, i, 1 - i, scale=0.125) for i in (1, 0)]
+    error /= limits.tolerance + cv2.magnitude(*slopes)
+    inner = error[3:-3, 3:-3]
+    block = max(6, round(gray.shape[0] / 12))
+    rows, columns = inner.shape[0] // block, inner.shape[1] // block
+    cells = inner[: rows * block, : columns * block].reshape(rows, block, columns, block).mean((1, 3))
+    count = max(4, cells.size // 50)
+    return float(np.sort(cells, axis=None)[-count:].mean())
+
+
 def background(
     frames: list[np.ndarray], matrices: np.ndarray, samples: int = 13
 ) -> tuple[np.ndarray, np.ndarray]:

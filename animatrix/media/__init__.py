@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from animatrix.media.contact import contact_sheet
     from animatrix.media.frames import Frame, scan, scan_clip
     from animatrix.media.read import VideoInfo, probe, read_clip, stream_frames
-    from animatrix.media.write import write_png_sequence, write_video
+    from animatrix.media.write import write_frames, write_png_sequence, write_video
 
 _HOMES = {
     "Frame": "frames",
@@ -28,6 +28,7 @@ _HOMES = {
     "scan": "frames",
     "scan_clip": "frames",
     "stream_frames": "read",
+    "write_frames": "write",
     "write_png_sequence": "write",
     "write_video": "write",
 }
@@ -42,6 +43,7 @@ __all__ = [
     "scan",
     "scan_clip",
     "stream_frames",
+    "write_frames",
     "write_png_sequence",
     "write_video",
 ]

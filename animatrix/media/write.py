@@ -61,7 +61,7 @@ def write_video(
     """Encode a clip; the suffix chooses the container. Deterministic: the same clip gives the same bytes.
 
     Args:
-        clip: its frames and rate; odd sizes are padded by one repeated row or column, since yuv420p needs even ones.
+        clip: odd sizes are padded by one repeated row or column, since yuv420p needs even ones.
         path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` (H.264) or ``.webm`` (VP9).
         lossless: FFV1 in ``.mkv``, bit-exact RGB at any size.
         encoding: another way to write it than the suffix's own, whatever the suffix.
@@ -106,7 +106,9 @@ def write_frames(
 def _encode(frames: Iterable[np.ndarray], fps: float, path: Path, encoding: Encoding) -> None:
     rate = Fraction(fps).limit_denominator(1001)
     pictures = (picture if encoding.codec == "ffv1" else _even(picture) for picture in frames)
-    first = next(pictures)
+    first = next(pictures, None)
+    if first is None:
+        raise ValueError("a video has at least one frame")
     options = {"fflags": "+bitexact", **encoding.muxer_options}  # no version strings, no dates
     with av.open(str(path), "w", format=encoding.muxer, options=options) as container:
         stream = container.add_stream(encoding.codec, rate=rate, options=encoding.codec_options)

@@ -9,36 +9,13 @@ from typing import Any
 
 from animatrix.caption.measure import MEASURES, Abstention, Shot
 from animatrix.caption.reading import read_shots
+from animatrix.caption.tag import CaptionTag, prose
 from animatrix.errors import AniMatrixError, Code, did_you_mean
-from animatrix.knowledge import Directive, Taxonomy
+from animatrix.knowledge import Taxonomy
 from animatrix.media import Clip
 
 LEAST_CONFIDENCE = 0.5  # below it a measure abstains: a wrong tag costs more than a missing one
 LEAST_SIDE = 32  # pixels; blocks and corners need a few dozen lines
-
-
-@dataclass(frozen=True)
-class CaptionTag:
-    """A value read from the picture.
-
-    ``confidence`` in [0,1]; ``span`` first and last frame from the shot's start, inclusive, counted at 24
-    fps; ``source`` 'measured', 'recognised' or 'narrated'; ``evidence`` what it was decided on.
-    """
-
-    value: str
-    confidence: float
-    span: tuple[int, int]
-    source: str = "measured"
-    evidence: dict[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "value": self.value,
-            "confidence": round(self.confidence, 3),
-            "span": list(self.span),
-            "source": self.source,
-            "evidence": self.evidence,
-        }
 
 
 @dataclass(frozen=True)
@@ -111,7 +88,7 @@ def _captioned(shot: Shot, chosen: Sequence[str]) -> ShotCaption:
             tags[name] = found
     frames = len(shot.gray)
     end = shot.start + float(shot.pts[-1] + 1 / shot.fps)
-    narrative = _prose(tags, frames, shot.fps)
+    narrative = prose(tags, shot.span(0, frames - 1))
     return ShotCaption(shot.start, end, shot.fps, frames, tags, list(reasons), narrative, reasons)
 
 
@@ -129,20 +106,3 @@ def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:
         return f"{guess.value} at a confidence of only {guess.confidence:.2f}"
     whole = shot.span(0, len(shot.gray) - 1)
     return [CaptionTag(f.value, f.confidence, f.span or whole, "measured", f.evidence) for f in sure]
-
-
-def _prose(tags: dict[str, list[CaptionTag]], frames: int, fps: float) -> str:
-    """Sentences that say the tags; the narrative as long as no model has looked at the picture."""
-    if not tags:
-        return ""
-    whole = max(tag.span[1] for found in tags.values() for tag in found)
-    listed = {
-        name: [
-            {"value": tag.value, "span": None if tag.span == (0, whole) else list(tag.span)} for tag in found
-        ]
-        for name, found in tags.items()
-    }
-    directive = Directive.model_validate(
-        {"narrative": "", "tags": listed, "frames": frames, "fps": fps}, context={"source": "caption"}
-    )
-    return directive.describe()

@@ -13,7 +13,7 @@ import numpy as np
 
 from animatrix.caption.measure import Shot
 from animatrix.caption.measure.alignment import compose
-from animatrix.caption.measure.cadence import block_change
+from animatrix.caption.measure.cadence import background, block_change, softened
 from animatrix.caption.shots import ShotCaption
 from animatrix.knowledge import Directive
 from animatrix.knowledge.sheet import Cell, ExposureSheet, Layer, Word, sheet_of
@@ -30,11 +30,23 @@ def drawing_numbers(shot: Shot) -> list[int]:
     if len(runs) > MOST_RUNS:
         return np.repeat(np.arange(1, len(runs) + 1), runs).tolist()
     flash = shot.drawings.flash_frames.astype(bool)
+    matrices = shot.camera.matrices
+    kept = np.flatnonzero(~shot.camera.odd)
+    soft = {int(t): softened(shot.gray[t]) for t in kept[_spread(len(kept))]}
+    plate, placed = background(list(soft.values()), matrices[list(soft)])
+    to_frame0 = cv2.invertAffineTransform(placed)
+
+    def same(old: int, new: int) -> bool:
+        step = compose(matrices[new], cv2.invertAffineTransform(matrices[old]))
+        back = compose(matrices[new], to_frame0)
+        pair = (softened(shot.gray[new]), softened(shot.gray[old]))
+        return block_change(*pair, step, plate, back) < shot.drawings.threshold
+
     known: list[tuple[int, int]] = []  # (frame that shows it, number)
     numbers = []
     for start, length in zip(starts, runs, strict=True):
         frame = _clear_frame(int(start), int(length), flash)
-        again = [number for old, number in known[-REMEMBERED:] if _same(shot, old, frame)]
+        again = [number for old, number in known[-REMEMBERED:] if same(old, frame)]
         number = again[-1] if again else len({n for _, n in known}) + 1
         known.append((frame, number))
         numbers += [number] * length
@@ -49,11 +61,9 @@ def _clear_frame(start: int, length: int, flash: np.ndarray) -> int:
     return int(run[len(run) // 2])
 
 
-def _same(shot: Shot, old: int, new: int) -> bool:
-    matrices = shot.camera.matrices
-    motion = compose(matrices[new], cv2.invertAffineTransform(matrices[old]))
-    change = block_change(shot.gray[new], shot.gray[old], motion)
-    return bool(change < shot.drawings.threshold)
+def _spread(count: int, samples: int = 25) -> np.ndarray:
+    """Places of at most ``samples`` frames, evenly over ``count``."""
+    return np.unique(np.linspace(0, count - 1, samples).round().astype(int))
 
 
 def timesheet(shot: Shot, found: ShotCaption) -> ExposureSheet:

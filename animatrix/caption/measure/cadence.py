@@ -178,17 +178,30 @@ def _difference(picture: np.ndarray, other: np.ndarray, motion: np.ndarray) -> n
     return cv2.absdiff(picture, moved)
 
 
+def softened(gray: np.ndarray, limits: CadenceThresholds = CADENCE) -> np.ndarray:
+    """A frame ``uint8 [h,w]`` as float32 with the edge taken off its grain."""
+    return cv2.GaussianBlur(gray.astype(np.float32), (0, 0), limits.blur)
+
+
 def block_change(
-    gray: np.ndarray, other: np.ndarray, motion: np.ndarray, limits: CadenceThresholds = CADENCE
+    picture: np.ndarray,
+    before: np.ndarray,
+    step: np.ndarray,
+    plate: np.ndarray,
+    back: np.ndarray,
+    limits: CadenceThresholds = CADENCE,
 ) -> float:
-    """Difference of two frames ``uint8 [h,w]`` that the camera's ``motion [2,3]`` from ``other`` to ``gray``
-    does not explain, in the unit of ``Drawings.change``."""
-    picture, before = (cv2.GaussianBlur(g.astype(np.float32), (0, 0), limits.blur) for g in (gray, other))
-    error = np.minimum(np.abs(picture - before), _difference(picture, before, motion))
+    """What neither the camera's ``step [2,3]`` from ``before`` nor the ``plate`` under ``back`` explains.
+
+    ``picture``, ``before``: frames as :func:`softened`; ``plate``: as :func:`background`. In the unit of
+    ``Drawings.change``.
+    """
+    error = np.minimum(np.abs(picture - before), _difference(picture, before, step))
+    error = np.minimum(error, _difference(picture, plate, back))
     slopes = [cv2.Sobel(picture, cv2.CV_32F, i, 1 - i, scale=0.125) for i in (1, 0)]
     error /= limits.tolerance + cv2.magnitude(*slopes)
     inner = error[3:-3, 3:-3]
-    block = max(6, round(gray.shape[0] / 12))
+    block = max(6, round(picture.shape[0] / 12))
     rows, columns = inner.shape[0] // block, inner.shape[1] // block
     cells = inner[: rows * block, : columns * block].reshape(rows, block, columns, block).mean((1, 3))
     count = max(4, cells.size // 50)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from animatrix.knowledge import Directive, Taxonomy
+from animatrix.knowledge import Directive, Tag, Taxonomy
+from animatrix.knowledge.taxonomy import RESERVED
 from animatrix.knowledge.timing import REFERENCE_RATE
 
 Span = tuple[int, int]
@@ -50,23 +51,14 @@ def as_directive(tags: Mapping[str, Sequence[CaptionTag]], whole: Span) -> Direc
     Raises:
         AniMatrixError: as ``Directive`` with the context of a caption: a span outside ``whole``, say.
     """
-    fields = Taxonomy.default().fields
-    listed = {
-        name: [
-            {
-                "value": tag.value,
-                # A frame-scope value always carries its range, even where it fills the shot.
-                "span": list(tag.span) if _timed(tag, whole, fields[name].scope) else None,
-            }
-            for tag in found
-        ]
-        for name, found in tags.items()
-    }
+    listed = {name: [written(name, tag, whole) for tag in found] for name, found in tags.items()}
     data = {"narrative": "", "tags": listed, "frames": whole[1] + 1, "fps": REFERENCE_RATE}
     return Directive.model_validate(data, context={"source": "caption"})
 
 
-def _timed(tag: CaptionTag, whole: Span, scope: str) -> bool:
-    if tag.value in ("none", "unknown") or scope == "shot":
-        return False
-    return scope == "frame" or tag.span != whole
+def written(field_id: str, tag: CaptionTag, whole: Span) -> Tag:
+    """The tag as a directive writes it: without a range where it fills the shot, or cannot have one."""
+    scope = Taxonomy.default().fields[field_id].scope
+    if tag.value in RESERVED or scope == "shot" or (scope != "frame" and tag.span == whole):
+        return Tag(tag.value)
+    return Tag(tag.value, tag.span)  # a frame-scope value carries its range even where it fills the shot

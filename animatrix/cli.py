@@ -18,6 +18,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "directive": ("animatrix.knowledge.commands", "directive_app", "Check a directive file."),
     "synth": ("animatrix.synthetic.commands", "synth_app", "Draw cel animation with exact ground truth."),
     "caption": ("animatrix.caption.commands", "caption", "Read production variables from video files."),
+    "curate": ("animatrix.corpus.commands", "curate", "Turn a folder of videos into captioned shots."),
+    "dataset": ("animatrix.corpus.commands", "dataset_app", "Look into a curated dataset."),
     "generate": ("animatrix.generate.commands", "generate", "Make a clip and read it back."),
 }  # fmt: skip
 

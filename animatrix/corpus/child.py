@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -77,6 +78,8 @@ class Child:
                     if kind == "beat":
                         last = time.monotonic()
                         continue
+                    if kind == "unready":
+                        raise ChildCannotStart(f"a worker cannot take jobs: {value}")
                     return Answer(**{kind: value})
                 if self._stopping:
                     return self._ended("stopped")
@@ -87,7 +90,10 @@ class Child:
                     return self._ended(f"took more than {self.limits.seconds:g} s")
                 if _resident(self._process.pid) > self.limits.memory:
                     return self._ended(f"took more than {self.limits.memory >> 20} MB of memory")
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # it has closed its end, so it is exiting: its status is worth the wait
+            assert self._process is not None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(10.0)
             return self._ended("")
 
     def stop(self) -> None:
@@ -107,10 +113,6 @@ class Child:
 
     def _kill(self) -> int:
         assert self._process is not None and self._pipe is not None
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if self._pipe.closed is False and self._process.poll() is None:
-                # A worker that is exiting by itself has closed its end; its own status is worth the wait.
-                self._process.wait(0.2)
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         status = self._process.wait()
@@ -168,9 +170,14 @@ def serve(descriptor: int, memory: int) -> None:
     pipe.send(("ready", None))
     while True:
         try:
-            function, job = pipe.recv()
-        except EOFError:
+            message = pipe.recv_bytes()
+        except (EOFError, OSError):
             os._exit(0)
+        try:
+            function, job = pickle.loads(message)
+        except BaseException as error:
+            pipe.send(("unready", f"{type(error).__name__}: {error}"))
+            continue
         try:
             answer = ("value", function(job, lambda: pipe.send(("beat", None))))
         except BaseException as error:

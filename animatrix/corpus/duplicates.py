@@ -86,7 +86,7 @@ def repeated_sequences(
 
 
 def _runs(places: set[tuple[int, int]], gap: int) -> list[list[tuple[int, int]]]:
-    """Chains of (a, b) in which both rise by one, or by up to 1 + ``gap`` together; a pair is in one chain."""
+    """Chains of (a, b) that both rise by one, or by up to 1 + ``gap`` together; a pair is in one chain."""
     left = set(places)
     runs = []
     for start in sorted(places):

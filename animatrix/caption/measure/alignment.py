@@ -44,7 +44,9 @@ def apply(motion: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """The ``[2,3]`` matrix that applies ``inner``, then ``outer``."""
-    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
+    whole = outer[:, :2] @ inner
+    whole[:, 2] += outer[:, 2]
+    return whole
 
 
 def corners(gray: np.ndarray, floor: tuple[float, float]) -> np.ndarray:
@@ -57,7 +59,7 @@ def corners(gray: np.ndarray, floor: tuple[float, float]) -> np.ndarray:
     count would not stand for area.
     """
     height, width = gray.shape
-    cell = max(6, round(width / (20 if width >= 240 else 24)))
+    cell = max(6, round(width / (18 if width >= 240 else 24)))
     rows, columns = height // cell, width // cell
     if rows < 2 or columns < 2:
         return np.empty((0, 2), np.float32)
@@ -67,7 +69,8 @@ def corners(gray: np.ndarray, floor: tuple[float, float]) -> np.ndarray:
     cells = cells.swapaxes(1, 2).reshape(rows * columns, cell * cell)
     best = cells.argmax(1)
     peaks = cells[np.arange(len(best)), best]
-    kept = np.flatnonzero(peaks > np.clip(3 * np.percentile(peaks, 10), *floor))
+    emptiest = np.partition(peaks, len(peaks) // 10)[len(peaks) // 10]
+    kept = np.flatnonzero(peaks > np.clip(3 * emptiest, *floor))
     y = kept // columns * cell + best[kept] // cell
     x = kept % columns * cell + best[kept] % cell
     return np.stack([x, y], 1).astype(np.float32)
@@ -97,7 +100,7 @@ def track(before: np.ndarray, after: np.ndarray, points: np.ndarray) -> Tracks:
 
 
 def refine(
-    tracks: Tracks, motions: np.ndarray, sigma: float, shift_only: np.ndarray | bool = False, rounds: int = 4
+    tracks: Tracks, motions: np.ndarray, sigma: float, shift_only: np.ndarray | bool = False, rounds: int = 3
 ) -> np.ndarray:
     """Similarities near ``motions``, ``[K,2,3]`` or ``[2,3]``: least squares re-weighted by a Cauchy kernel.
 
@@ -125,32 +128,46 @@ def refine(
     return result[0] if motions.ndim == 2 else result
 
 
-def candidates(tracks: Tracks, starts: list[np.ndarray], sigma: float, count: int = 2) -> list[np.ndarray]:
+def candidates(
+    tracks: Tracks, starts: list[np.ndarray], sigma: float, enough: float = 0.75, count: int = 2
+) -> list[np.ndarray]:
     """Rigid motions that explain the tracks, from ``starts`` and ``count`` more by sequential RANSAC.
 
     Each comes as a translation and as a similarity: three of four camera moves are translations, and two
-    unknowns drift less than four.
+    unknowns drift less than four. Where one from ``starts`` explains the share ``enough`` of the picture no
+    other is looked for: what is left is too little to be the camera.
     """
-    found = list(starts)
-    left = np.ones(len(tracks), bool)
-    for _ in range(count):
-        if left.sum() < 6:
-            break
-        motion, inliers = cv2.estimateAffinePartial2D(
-            tracks.points[left],
-            tracks.moved[left],
-            method=cv2.RANSAC,
-            ransacReprojThreshold=2 * sigma,
-            maxIters=200,
-            confidence=0.99,
-            refineIters=0,
-        )
-        if motion is None or inliers is None:
-            break
-        found.append(motion)
-        left[np.flatnonzero(left)[inliers[:, 0] > 0]] = False
+    found = _both_kinds(tracks, starts, sigma)
+    scores = tracks.support(np.stack(found), 1.5 * sigma) if len(tracks) else np.zeros(len(found))
+    if scores.max() < enough:
+        more = []
+        left = np.ones(len(tracks), bool)
+        for _ in range(count):
+            if left.sum() < 6:
+                break
+            motion, inliers = cv2.estimateAffinePartial2D(
+                tracks.points[left],
+                tracks.moved[left],
+                method=cv2.RANSAC,
+                ransacReprojThreshold=2 * sigma,
+                maxIters=200,
+                confidence=0.99,
+                refineIters=0,
+            )
+            if motion is None or inliers is None:
+                break
+            more.append(motion)
+            left[np.flatnonzero(left)[inliers[:, 0] > 0]] = False
+        if more:
+            found += _both_kinds(tracks, more, sigma)
+    return [m for m in found if 0.7 < np.hypot(m[0, 0], m[1, 0]) < 1.4]
+
+
+def _both_kinds(tracks: Tracks, starts: list[np.ndarray], sigma: float) -> list[np.ndarray]:
+    """Each motion as a translation, then each as a similarity, fitted to the tracks near it."""
     middle = tracks.points.mean(0) if len(tracks) else np.zeros(2)
-    slides = [np.column_stack([np.eye(2), apply(m, middle[None])[0] - middle]) for m in found]
-    both = np.stack([*slides, *found])
-    refined = refine(tracks, both, sigma, shift_only=np.arange(len(both)) < len(slides))
-    return [m for m in refined if 0.7 < np.hypot(m[0, 0], m[1, 0]) < 1.4]
+    many = np.stack(starts)
+    both = np.concatenate([many, many])
+    both[: len(many), :, :2] = np.eye(2)
+    both[: len(many), :, 2] = many[:, :, :2] @ middle + many[:, :, 2] - middle
+    return list(refine(tracks, both, sigma, shift_only=np.arange(len(both)) < len(many)))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from animatrix.caption.measure.alignment import apply, compose
-from animatrix.caption.measure.camera import measure_path, odd_frames, rescale, to_gray
+from animatrix.caption.measure.camera import measure_path, odd_frames, rescale, same_frames, to_gray
 from animatrix.caption.measure.thresholds import CADENCE, CadenceThresholds
 
 
@@ -61,16 +61,21 @@ def drawing_runs(frames: np.ndarray, path: np.ndarray | None = None) -> list[int
 
 
 def read_drawings(
-    gray: Sequence[np.ndarray] | np.ndarray, matrices: np.ndarray, limits: CadenceThresholds = CADENCE
+    gray: Sequence[np.ndarray] | np.ndarray,
+    matrices: np.ndarray,
+    limits: CadenceThresholds = CADENCE,
+    same: np.ndarray | None = None,
 ) -> Drawings:
     """Decide frame by frame whether the figure is a new drawing, from gray frames and the camera's path.
+
+    ``same`` as ``same_frames`` gives, where the camera has it already.
 
     A pixel is explained when the previous frame shows it after the camera's step (the plate, and a cel
     pegged to it), or at the same place (a cel that stays put on the screen), or when the plate itself does
     (uncovered background). Only a new drawing leaves something unexplained.
     """
     odd = odd_frames(gray)
-    blocks = _unexplained(gray, matrices, odd, limits)
+    blocks = _unexplained(gray, matrices, odd, same_frames(gray) if same is None else same, limits)
     count = max(4, blocks.shape[1] // 50)
     change = np.sort(blocks, axis=1)[:, -count:].mean(1)
     flash = ((blocks > limits.flash_level).mean(1) > limits.flash_area) | odd[1:]
@@ -133,83 +138,65 @@ def _beat(values: np.ndarray, usable: np.ndarray, limits: CadenceThresholds) -> 
 
 
 def _unexplained(
-    gray: Sequence[np.ndarray] | np.ndarray, matrices: np.ndarray, odd: np.ndarray, limits: CadenceThresholds
+    gray: Sequence[np.ndarray] | np.ndarray,
+    matrices: np.ndarray,
+    odd: np.ndarray,
+    same: np.ndarray,
+    limits: CadenceThresholds,
 ) -> np.ndarray:
     """Mean unexplained difference per block and step, ``[T-1, blocks]``; odd frames are stepped over."""
     height, width = gray[0].shape
-    smooth = [cv2.GaussianBlur(g.astype(np.float32), (0, 0), limits.blur) for g in gray]
     kept = np.flatnonzero(~odd)
-    plate, placed = background([smooth[t] for t in kept], matrices[kept])
+    some = kept[np.unique(np.linspace(0, len(kept) - 1, limits.plate_frames).round().astype(int))]
+    plate, placed = background([_smooth(gray[t], limits) for t in some], matrices[some])
     block = max(6, round(height / 12))
     rows, columns = height // block, width // block
     size = (width, height)
-    result = []
-    last = 0
-    for t in range(1, len(smooth)):
+    result = np.zeros((max(len(gray) - 1, 0), rows * columns))
+    last, before = 0, _smooth(gray[0], limits)
+    seen_by, seen = None, before
+    for t in range(1, len(gray)):
         if odd[t]:
-            result.append(np.zeros(rows * columns))
             continue
-        picture, before = smooth[t], smooth[last]
+        if same[t - 1] and last == t - 1:
+            last = t
+            continue
+        picture = _smooth(gray[t], limits)
         step = compose(matrices[t], cv2.invertAffineTransform(matrices[last]))
-        last = t
-        error = np.abs(picture - before)
+        error = cv2.absdiff(picture, before)
         if np.abs(apply(step, _rim(size)) - _rim(size)).max() > 0.02:
-            error = np.minimum(error, _difference(picture, before, step))
-        back = compose(matrices[t], cv2.invertAffineTransform(placed))
-        error = np.minimum(error, _difference(picture, plate, back))
+            error = cv2.min(error, cv2.absdiff(picture, _moved(before, step)))
+        if seen_by is None or not np.array_equal(seen_by, matrices[t]):
+            seen_by = matrices[t]
+            seen = _moved(plate, compose(seen_by, cv2.invertAffineTransform(placed)), size)
+        error = cv2.min(error, cv2.absdiff(picture, seen))
         across = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)
         down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)
-        error /= limits.tolerance + cv2.magnitude(across, down)
+        error = cv2.divide(error, cv2.add(cv2.magnitude(across, down), (limits.tolerance, 0, 0, 0)))
         rim = 3
         error[:rim], error[-rim:], error[:, :rim], error[:, -rim:] = 0, 0, 0, 0
-        cells = error[: rows * block, : columns * block].reshape(rows, block, columns, block)
-        result.append(cells.mean((1, 3)).ravel())
-    return np.array(result) if result else np.zeros((0, max(rows * columns, 1)))
+        cells = error[: rows * block, : columns * block]
+        result[t - 1] = cv2.resize(cells, (columns, rows), interpolation=cv2.INTER_AREA).ravel()
+        last, before = t, picture
+    return result
+
+
+def _smooth(gray: np.ndarray, limits: CadenceThresholds) -> np.ndarray:
+    return cv2.GaussianBlur(gray.astype(np.float32), (5, 5), limits.blur)
 
 
 def _rim(size: tuple[int, int]) -> np.ndarray:
     return np.array([[0, 0], [size[0] - 1.0, 0], [0, size[1] - 1.0], [size[0] - 1.0, size[1] - 1.0]])
 
 
-def _difference(picture: np.ndarray, other: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """|picture - other moved by motion|; huge where the other does not reach."""
-    height, width = picture.shape
-    moved = cv2.warpAffine(other, motion, (width, height), flags=cv2.INTER_LINEAR, borderValue=-1e3)
-    return cv2.absdiff(picture, moved)
-
-
-def softened(gray: np.ndarray, limits: CadenceThresholds = CADENCE) -> np.ndarray:
-    """A frame ``uint8 [h,w]`` as float32 with the edge taken off its grain."""
-    return cv2.GaussianBlur(gray.astype(np.float32), (0, 0), limits.blur)
-
-
-def block_change(
-    picture: np.ndarray,
-    before: np.ndarray,
-    step: np.ndarray,
-    plate: np.ndarray,
-    back: np.ndarray,
-    limits: CadenceThresholds = CADENCE,
-) -> float:
-    """What neither the camera's ``step [2,3]`` from ``before`` nor the ``plate`` under ``back`` explains.
-
-    ``picture``, ``before``: frames as :func:`softened`; ``plate``: as :func:`background`. In the unit of
-    ``Drawings.change``.
-    """
-    error = np.minimum(np.abs(picture - before), _difference(picture, before, step))
-    error = np.minimum(error, _difference(picture, plate, back))
-    slopes = [cv2.Sobel(picture, cv2.CV_32F, i, 1 - i, scale=0.125) for i in (1, 0)]
-    error /= limits.tolerance + cv2.magnitude(*slopes)
-    inner = error[3:-3, 3:-3]
-    block = max(6, round(picture.shape[0] / 12))
-    rows, columns = inner.shape[0] // block, inner.shape[1] // block
-    cells = inner[: rows * block, : columns * block].reshape(rows, block, columns, block).mean((1, 3))
-    count = max(4, cells.size // 50)
-    return float(np.sort(cells, axis=None)[-count:].mean())
+def _moved(other: np.ndarray, motion: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+    """A picture moved by ``motion``, -1000 where it does not reach."""
+    size = size or (other.shape[1], other.shape[0])
+    return cv2.warpAffine(other, motion, size, flags=cv2.INTER_LINEAR, borderValue=-1e3)
 
 
 def background(
-    frames: list[np.ndarray], matrices: np.ndarray, samples: int = 13
+    frames: list[np.ndarray], matrices: np.ndarray, samples: int = CADENCE.plate_frames
 ) -> tuple[np.ndarray, np.ndarray]:
     """The background alone: the median of frames laid over each other by the camera's path.
 

@@ -29,7 +29,8 @@ class CameraPath:
     counts.
 
     ``support`` [T-1]: share of the tracked picture that follows the camera's step; ``seen`` bool [T-1]: steps
-    measured, the others are bridged; ``odd`` bool [T]: frames that interrupt the shot (see ``odd_frames``).
+    measured, the others are bridged; ``odd`` bool [T]: frames that interrupt the shot (see ``odd_frames``);
+    ``same`` bool [T-1]: steps in which nothing moves at all (see ``same_frames``).
     """
 
     matrices: np.ndarray
@@ -38,6 +39,7 @@ class CameraPath:
     seen: np.ndarray
     odd: np.ndarray
     size: tuple[int, int]
+    same: np.ndarray
 
     @property
     def trusted(self) -> float:
@@ -91,12 +93,14 @@ def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThreshol
     if len(gray) < 2:
         none = np.empty(0)
         return CameraPath(
-            IDENTITY[None], np.empty((0, 2, 3)), none, none > 0, np.zeros(1, bool), (width, height)
+            IDENTITY[None], np.empty((0, 2, 3)), none, none > 0, np.zeros(1, bool), (width, height), none > 0
         )
     odd = odd_frames(gray, limits)
+    same = same_frames(gray)
     kept = np.flatnonzero(~odd)
     lengths = np.diff(kept)
-    links, scores = _chain([gray[int(t)] for t in kept], lengths, sigma, limits)
+    held = np.array([same[a:b].all() for a, b in pairwise(kept)], bool)
+    links, scores = _chain([gray[int(t)] for t in kept], lengths, held, sigma, limits)
     steps = np.tile(IDENTITY, (len(gray) - 1, 1, 1))
     support = np.zeros(len(gray) - 1)
     for start, count, link, score in zip(kept[:-1], lengths, links, scores, strict=True):
@@ -104,11 +108,28 @@ def measure_path(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThreshol
         support[start : start + count] = score
     seen = support >= limits.lost_support
     steps = _bridged(steps, seen)
-    steps = _tied(gray, steps, seen & ~odd[1:], sigma, limits)
+    if not held.all():
+        steps = _tied(gray, steps, seen & ~odd[1:], sigma, limits)
     matrices = [IDENTITY]
     for step in steps:
         matrices.append(compose(step, matrices[-1]))
-    return CameraPath(np.stack(matrices), steps, support, seen, odd, (width, height))
+    return CameraPath(np.stack(matrices), steps, support, seen, odd, (width, height), same)
+
+
+def same_frames(gray: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """Bool [T-1]: steps in which no 8x8 block changes by half a gray level: a hold under a fixed camera.
+
+    Half of all frames of limited animation are such; neither camera nor drawing need be looked for there. An
+    edge of 40 levels that moves by an eighth of a pixel already changes its block by more.
+    """
+    size = (max(gray[0].shape[1] // 8, 1), max(gray[0].shape[0] // 8, 1))
+    return np.array(
+        [
+            not cv2.resize(cv2.absdiff(a, b), size, interpolation=cv2.INTER_AREA).any()
+            for a, b in pairwise(gray)
+        ],
+        bool,
+    )
 
 
 def odd_frames(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThresholds = CAMERA) -> np.ndarray:
@@ -139,20 +160,36 @@ def odd_frames(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThresholds
 def _chain(
     gray: Sequence[np.ndarray],
     lengths: np.ndarray,
+    held: np.ndarray,
     sigma: float,
     limits: CameraThresholds,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Motion ``[n,2,3]`` and support ``[n]`` from each frame to the next, ``lengths`` frames of the shot
-    apart.
+    apart; where ``held`` [n] the two are the same picture.
+
+    Corners are sought every few frames and followed in between: seeking costs as much as following.
     """
     height, width = gray[0].shape
+    size = (width, height)
     options: list[list[np.ndarray]] = []
     support: list[np.ndarray] = []
-    previous = IDENTITY
+    previous, plain = IDENTITY, True
+    points, sought, age = np.empty((0, 2), np.float32), 0, limits.seek
     for t, length in enumerate(lengths):
-        tracks = track(gray[t], gray[t + 1], corners(gray[t], limits.corner_floor))
+        if held[t]:
+            if not (t and held[t - 1]):  # an empty picture shows no hold either
+                plain = len(corners(gray[t], limits.corner_floor)) < limits.min_tracks
+            options.append([IDENTITY])
+            support.append(np.full(1, 0.0 if plain else 1.0))
+            previous = IDENTITY
+            continue
+        if age >= limits.seek or len(points) < limits.kept_share * sought:
+            points, age = corners(gray[t], limits.corner_floor), 0
+            sought = len(points)
+        tracks = track(gray[t], gray[t + 1], points)
+        points, age = tracks.moved.astype(np.float32), age + 1
         likely = _power(previous, length)
-        found = _distinct(candidates(tracks, [IDENTITY, likely], sigma), (width, height), 0.25 * sigma)
+        found = _distinct(candidates(tracks, [IDENTITY, likely], sigma), size, 0.25 * sigma)
         if len(tracks) < limits.min_tracks or not found:
             found, scores = [likely], np.zeros(1)
         else:
@@ -160,7 +197,7 @@ def _chain(
             previous = _root(found[int(scores.argmax())], length)
         options.append(found)
         support.append(scores)
-    chosen = _smoothest(options, support, lengths, (width, height), limits)
+    chosen = _smoothest(options, support, lengths, size, limits)
     motions = np.stack([found[k] for found, k in zip(options, chosen, strict=True)])
     return motions, np.array([s[k] for s, k in zip(support, chosen, strict=True)])
 
@@ -179,7 +216,7 @@ def _tied(
     """
     size = (gray[0].shape[1], gray[0].shape[0])
     points = _frame_points(size)
-    reach = np.array([np.abs(apply(step, points) - points).max() for step in steps])
+    reach = np.abs(steps[:, :, :2] @ points.T + steps[:, :, 2:] - points.T).max((1, 2))
     ends, moved = [0], 0.0
     for t in range(len(steps)):
         moved += reach[t]
@@ -198,7 +235,8 @@ def _tied(
         count = end - start
         if count < 2:
             continue
-        tracks = track(gray[start], gray[end], corners(gray[start], limits.corner_floor))
+        points_there = corners(gray[start], limits.corner_floor)
+        tracks = track(gray[start], gray[end], points_there)
         link = refine(tracks, whole, 1.5 * sigma) if len(tracks) >= limits.min_tracks else whole
         apart = np.abs(apply(link, points) - apply(whole, points)).max()
         before, after = tracks.support(np.stack([whole, link]), 1.5 * sigma)
@@ -212,6 +250,8 @@ def _tied(
 
 def _root(motion: np.ndarray, count: int) -> np.ndarray:
     """The similarity that, applied ``count`` times, gives about ``motion``."""
+    if count == 1:
+        return motion
     scale = np.hypot(motion[0, 0], motion[1, 0]) ** (1 / count)
     angle = np.arctan2(motion[1, 0], motion[0, 0]) / count
     c, s = scale * np.cos(angle), scale * np.sin(angle)
@@ -229,13 +269,16 @@ def _frame_points(size: tuple[int, int]) -> np.ndarray:
 
 
 def _distinct(found: list[np.ndarray], size: tuple[int, int], apart: float) -> list[np.ndarray]:
-    points = _frame_points(size)
-    kept: list[np.ndarray] = []
-    for motion in found:
-        there = apply(motion, points)
-        if all(np.abs(there - apply(other, points)).max() > apart for other in kept):
-            kept.append(motion)
-    return kept
+    if not found:
+        return []
+    many = np.stack(found)
+    there = many[:, :, :2] @ _frame_points(size).T + many[:, :, 2:]
+    near = np.abs(there[:, None] - there[None]).max((2, 3)) <= apart
+    kept: list[int] = []
+    for k in range(len(found)):
+        if not near[k, kept].any():
+            kept.append(k)
+    return [found[k] for k in kept]
 
 
 def _smoothest(
@@ -249,10 +292,10 @@ def _smoothest(
     points = _frame_points(size)
     scale = limits.jump_scale * size[0]
     # Displacement per frame, so that steps across an interruption compare with the others.
-    there = [
-        np.stack([apply(m, points) - points for m in found]) / length
-        for found, length in zip(options, lengths, strict=True)
-    ]
+    there = []
+    for found, length in zip(options, lengths, strict=True):
+        many = np.stack(found)
+        there.append((many[:, :, :2] @ points.T + many[:, :, 2:] - points.T) / length)
     score = support[0]
     back: list[np.ndarray] = []
     for t in range(1, len(options)):

@@ -46,7 +46,7 @@ class Shot:
 
     @cached_property
     def drawings(self) -> Drawings:
-        return read_drawings(self.gray, self.camera.matrices)
+        return read_drawings(self.gray, self.camera.matrices, same=self.camera.same)
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Container frames first..last (inclusive) as a span counted at 24 fps."""

@@ -38,6 +38,9 @@ class CameraThresholds:
     """A link that differs by more follows something else than the steps do."""
     min_tracks: int = 10
     """Fewer corners leave four unknowns at the mercy of one error."""
+    seek: int = 6
+    kept_share: float = 0.75
+    """Corners are sought every so many frames, and when fewer than that share of them is still followed."""
 
 
 CAMERA = CameraThresholds()
@@ -49,6 +52,8 @@ class CadenceThresholds:
 
     blur: float = 0.8
     """Gaussian sigma before comparing, pixels: takes the edge off grain and of interpolation."""
+    plate_frames: int = 13
+    """Frames, evenly over the shot, of whose median the plate is made."""
     tolerance: float = 3.0
     """Gray levels that two frames of one held drawing may differ by, beside one pixel's gradient."""
     flash_level: float = 1.0
@@ -173,3 +178,64 @@ class CameraShakeThresholds:
 
 
 CAMERA_SHAKE = CameraShakeThresholds()
+
+
+@dataclass(frozen=True)
+class CutThresholds:
+    """Lengths in frames of film (24 a second), changes in gray levels of a 32x18 picture."""
+
+    interruption: float = 6.0
+    """A picture that returns after so many frames was interrupted, not cut: the taxonomy's flash cut."""
+    shortest: int = 3
+    """Frames of the container: no shot is shorter."""
+    least_step: float = 3.0
+    least_peak: float = 1.2
+    """A cut is a step of so many levels and so many times the liveliest of its calmer side."""
+    blackout: float = 12.0
+    """A picture that returns after so many black or white frames is the same shot."""
+    same_ncc: float = 0.8
+    same_share: float = 0.5
+    """Correlation of blocks and share of blocks found again from which two pictures show the same place."""
+    longest: float = 48.0
+    """Frames kept: the longest gradual join, with a plateau at either end."""
+    windows: tuple[float, ...] = (12, 18, 24, 32, 40)
+    least_spread: float = 12.0
+    least_change: float = 10.0
+    most_step: float = 0.55
+    """Share of the whole change that one step of a gradual join may take."""
+    least_ramp: float = 4.0
+    plateau: int = 2
+    mixed: float = 0.12
+    """Share of the other picture from which a frame counts as mixed; motion on a plateau stays below it."""
+    most_blended: float = 0.3
+    most_laid: float = 0.2
+    """Change that neither a blend nor a patchwork explains. Within a dissolve a patchwork leaves 0.25, within
+    a wipe a blend leaves 0.33."""
+
+
+CUTS = CutThresholds()
+
+
+@dataclass(frozen=True)
+class LayerThresholds:
+    reach: float = 0.06
+    least_reach: float = 0.012
+    longest: int = 16
+    """A stretch is long enough once the plate has moved that share of the width, or after so many frames if
+    it has moved the lesser share; the tracker's pyramid follows 15% of the width."""
+    stretches: int = 6
+    least_tracks: int = 12
+    least_pixels: float = 1.5
+    """Where the plate itself moves less (about the centre of a zoom) nothing can be told."""
+    tracking: float = 0.35
+    """Pixels by which a tracked point may be off."""
+    straight: float = 0.15
+    """Most that a point of a layer goes across the plate's motion, in plates."""
+    band: float = 0.08
+    """Half width of a group of equal speeds, in shares of the speed."""
+    least_group: int = 5
+    least_share: float = 0.025
+    """Fewest points, and least share of them, that make a layer."""
+
+
+LAYERS = LayerThresholds()

@@ -1,26 +1,28 @@
-"""caption(): a video file or clip to tags with confidence and evidence, or an abstention."""
+"""caption(): a video file or clip to shots, each with tags, confidences, evidence and a narrative."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from animatrix.caption.calibration import LEAST_CONFIDENCE, curves
 from animatrix.caption.measure import MEASURES, Abstention, Shot
+from animatrix.caption.narrate import Narrator, narrator
 from animatrix.caption.reading import read_shots
+from animatrix.caption.reconcile import reconcile
 from animatrix.caption.tag import CaptionTag, prose
-from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Taxonomy
 from animatrix.media import Clip
 
-LEAST_CONFIDENCE = 0.5  # below it a measure abstains: a wrong tag costs more than a missing one
 LEAST_SIDE = 32  # pixels; blocks and corners need a few dozen lines
 
 
 @dataclass(frozen=True)
 class ShotCaption:
-    """One shot. ``start`` and ``end`` in seconds; ``reasons`` says why a field is abstained."""
+    """One shot. ``start`` and ``end`` in seconds; ``reasons`` by field: why it is abstained, or what was
+    dropped from it; ``narration`` who wrote the narrative, and what of its answer was refused."""
 
     start: float
     end: float
@@ -30,6 +32,7 @@ class ShotCaption:
     abstained: list[str]
     narrative: str
     reasons: dict[str, str] = field(default_factory=dict)
+    narration: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The shot as ``animatrix caption --json`` prints it."""
@@ -40,69 +43,141 @@ class ShotCaption:
             "frames": self.frames,
             "tags": {name: [tag.to_json() for tag in tags] for name, tags in self.tags.items()},
             "abstained": self.abstained,
+            "reasons": self.reasons,
             "narrative": self.narrative,
+            "narration": self.narration,
         }
 
 
-def caption(source: str | os.PathLike[str] | Clip, fields: Sequence[str] | None = None) -> list[ShotCaption]:
+class Captioner:
+    """Reads shots one by one; made once for many.
+
+    Args:
+        fields: taxonomy fields to read; all by default.
+        tell: a narrator, or the spec of one; ``none`` says the tags in sentences.
+        recogniser: whether the learned tagger answers where no measure does.
+
+    Raises:
+        AniMatrixError: UNKNOWN_FIELD; as :func:`animatrix.caption.narrate.narrator`.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[str] | None = None,
+        tell: str | Narrator = "none",
+        recogniser: bool = True,
+    ):
+        taxonomy = Taxonomy.default()
+        asked = {taxonomy.field(name).id for name in fields} if fields is not None else set(taxonomy.fields)
+        self.fields = [name for name in taxonomy.fields if name in asked]
+        self.narrator = narrator(tell, fields) if isinstance(tell, str) else tell
+        self.recogniser = recogniser
+
+    def read(self, shot: Shot) -> ShotCaption:
+        """What one shot shows."""
+        whole = shot.span(0, len(shot.gray) - 1)
+        measured = {name: _measured(shot, name) for name in self.fields if name in MEASURES}
+        recognised = self._recognised(shot, whole)
+        seen = reconcile(measured, recognised, {}, whole)
+        narration = self.narrator.narrate(shot, seen.tags)
+        if narration.tags:
+            seen = reconcile(measured, recognised, narration.tags, whole)
+        end = shot.start + float(shot.pts[-1] + 1 / shot.fps)
+        said = {**narration.provenance, **({"rejected": narration.rejected} if narration.rejected else {})}
+        return ShotCaption(
+            shot.start,
+            end,
+            shot.fps,
+            len(shot.gray),
+            seen.tags,
+            [name for name in self.fields if name not in seen.tags],
+            narration.narrative if narration.narrative is not None else prose(seen.tags, whole),
+            {
+                **{name: "nothing here reads it" for name in self.fields if name not in seen.tags},
+                **seen.reasons,
+            },
+            said,
+        )
+
+    def _recognised(self, shot: Shot, whole: tuple[int, int]) -> dict[str, list[CaptionTag] | str]:
+        if not self.recogniser:
+            return {}
+        from animatrix.caption.recognise import recognise
+
+        reading = recognise(shot.colour, shot.fps)
+        answers: dict[str, list[CaptionTag] | str] = {}
+        for name in self.fields:
+            if name in reading.guesses:
+                answers[name] = [
+                    CaptionTag(
+                        g.value,
+                        g.confidence,
+                        g.span or whole,
+                        "recognised",
+                        {"familiar": round(reading.familiar, 3)},
+                    )
+                    for g in reading.guesses[name]
+                ]
+            elif name in reading.reasons:
+                answers[name] = reading.reasons[name]
+        return answers
+
+
+def caption(
+    source: str | os.PathLike[str] | Clip,
+    fields: Sequence[str] | None = None,
+    *,
+    tell: str | Narrator = "none",
+    recogniser: bool = True,
+) -> list[ShotCaption]:
     """Read production variables from a video file or a clip, shot by shot.
 
     Args:
         source: a local video file, or a :class:`animatrix.media.Clip`.
-        fields: taxonomy fields to measure; all that have a measure by default.
+        fields: taxonomy fields to read; all by default.
+        tell: a narrator or its spec, as ``--narrator`` takes it.
+        recogniser: whether the learned tagger answers where no measure does.
 
     Raises:
-        AniMatrixError: as ``media.scan``; UNKNOWN_FIELD for a field without a measure.
+        AniMatrixError: as ``media.scan``; as :class:`Captioner`.
     """
-    chosen = _chosen(fields)
-    return [_captioned(shot, chosen) for shot in read_shots(source)]
+    reader = Captioner(fields, tell, recogniser)
+    return [reader.read(shot) for shot in read_shots(source)]
 
 
-def caption_shot(shot: Shot, fields: Sequence[str] | None = None) -> ShotCaption:
+def caption_shot(
+    shot: Shot,
+    fields: Sequence[str] | None = None,
+    *,
+    tell: str | Narrator = "none",
+    recogniser: bool = True,
+) -> ShotCaption:
     """The same of one shot of :func:`animatrix.caption.read_shots`."""
-    return _captioned(shot, _chosen(fields))
+    return Captioner(fields, tell, recogniser).read(shot)
 
 
-def _chosen(fields: Sequence[str] | None) -> list[str]:
-    """The fields asked for, in the order of the taxonomy."""
-    order = {name: index for index, name in enumerate(Taxonomy.default().fields)}
-    chosen = list(MEASURES) if fields is None else list(dict.fromkeys(fields))
-    for name in chosen:
-        if name not in MEASURES:
-            raise AniMatrixError(
-                Code.UNKNOWN_FIELD,
-                f"no measure for field {name!r}",
-                did_you_mean(name, MEASURES) or f"measured fields: {', '.join(sorted(MEASURES))}",
-            )
-    return sorted(chosen, key=lambda name: order[name])
-
-
-def _captioned(shot: Shot, chosen: Sequence[str]) -> ShotCaption:
-    tags: dict[str, list[CaptionTag]] = {}
-    reasons: dict[str, str] = {}
-    for name in chosen:
-        found = _measured(shot, name)
-        if isinstance(found, str):
-            reasons[name] = found
-        else:
-            tags[name] = found
-    frames = len(shot.gray)
-    end = shot.start + float(shot.pts[-1] + 1 / shot.fps)
-    narrative = prose(tags, shot.span(0, frames - 1))
-    return ShotCaption(shot.start, end, shot.fps, frames, tags, list(reasons), narrative, reasons)
-
-
-def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:
-    """The field's tags, or why there are none."""
+def measured_raw(shot: Shot, name: str) -> list[CaptionTag] | str:
+    """A measure's own answer, its score not calibrated and nothing held back; or why there is none."""
     height, width = shot.gray.shape[1:]
     if min(height, width) < LEAST_SIDE:
         return f"a picture of {width}x{height} is too small to measure"
     found = MEASURES[name](shot)
     if isinstance(found, Abstention):
         return found.reason
-    sure = [f for f in found if f.confidence >= LEAST_CONFIDENCE]
-    if not sure:
-        guess = max(found, key=lambda f: f.confidence)
-        return f"{guess.value} at a confidence of only {guess.confidence:.2f}"
     whole = shot.span(0, len(shot.gray) - 1)
-    return [CaptionTag(f.value, f.confidence, f.span or whole, "measured", f.evidence) for f in sure]
+    return [CaptionTag(f.value, f.confidence, f.span or whole, "measured", f.evidence) for f in found]
+
+
+def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:
+    """The field's tags with calibrated confidence, or why there are none."""
+    found = measured_raw(shot, name)
+    if isinstance(found, str):
+        return found
+    curve = curves().get(name)
+    least = curve.least if curve else LEAST_CONFIDENCE
+    sure = [tag for tag in found if tag.confidence >= least]
+    if not sure:
+        guess = max(found, key=lambda tag: tag.confidence)
+        chance = curve(guess.confidence) if curve else guess.confidence
+        return f"{guess.value} at a confidence of only {chance:.2f}"
+    return [replace(tag, confidence=curve(tag.confidence)) for tag in sure] if curve else sure

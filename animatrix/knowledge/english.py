@@ -202,11 +202,11 @@ WORDS: dict[str, dict[str, str]] = {
         "dolly_zoom": "makes a dolly zoom",
     },
     "move_speed": {
-        "creeping": "a creeping",
-        "slow_move": "a slow",
-        "medium_move": "a medium",
-        "quick": "a quick",
-        "whip": "whip",
+        "creeping": "a creeping speed",
+        "slow_move": "a slow speed",
+        "medium_move": "a medium speed",
+        "quick": "a quick speed",
+        "whip": "whip speed",
     },
     "layer_parallax": {
         "single_plane": "a single plane",

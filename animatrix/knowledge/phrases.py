@@ -42,7 +42,7 @@ SENTENCES: dict[str, tuple[str, str, str]] = {
     "framing": ("The composition uses {v}", "構図は{v}", "构图采用{v}"),
     "lens_perspective": ("The perspective is that of {v}", "パースは{v}", "透视为{v}"),
     "camera_move": ("The camera {v}", "カメラワークは{v}", "运镜为{v}"),
-    "move_speed": ("The camera moves at {v} speed", "カメラの速さは{v}", "运镜速度为{v}"),
+    "move_speed": ("The camera moves at {v}", "カメラの速さは{v}", "运镜速度为{v}"),
     "layer_parallax": ("Depth is built from {v}", "奥行きは{v}で作る", "纵深以{v}构成"),
     "camera_shake": ("The frame is {v}", "画面の揺れは{v}", "画面震动为{v}"),
     "focus": ("The focus is {v}", "ピントは{v}", "焦点为{v}"),

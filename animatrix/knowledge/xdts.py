@@ -194,7 +194,7 @@ def parse_xdts(text: str, source: str = "timesheet") -> Sheet:
 
 
 def write_xdts(
-    content: Directive | ExposureSheet | Sheet,
+    content: Directive | ExposureSheet | Sheet | Mapping[str, ExposureSheet],
     path: str | Path,
     *,
     name: str = "sheet",
@@ -203,23 +203,26 @@ def write_xdts(
 ) -> list[str]:
     """Write a timesheet and return notes on what it could not hold.
 
-    A :class:`Sheet` read from a file is written back as it was. ``cut`` and ``scene`` are numbers of 1-4
+    A :class:`Sheet` read from a file is written back as it was; of several named sheets each becomes a time
+    table. ``cut`` and ``scene`` are numbers of 1-4
     digits. The file appears under its name only when it is whole. Raises ``bad-sheet`` or ``not-writable``.
     """
     notes: list[str] = []
     if isinstance(content, Directive):
         content, notes = sheet_of(content)
     if isinstance(content, ExposureSheet):
-        content = sheet_from(content, name=name, cut=cut, scene=scene)
+        content = {name: content}
+    if not isinstance(content, Sheet):
+        content = sheet_from(content, cut=cut, scene=scene)
     text = f"{IDENTIFIER}\n{json.dumps(content.document, ensure_ascii=False)}\n"
     write_whole(Path(path), text)
     return notes
 
 
 def sheet_from(
-    exposure: ExposureSheet, *, name: str = "sheet", cut: str | None = None, scene: str | None = None
+    tables: Mapping[str, ExposureSheet], *, cut: str | None = None, scene: str | None = None
 ) -> Sheet:
-    """A new XDTS document of one table."""
+    """A new XDTS document: name of each time table -> its sheet."""
     document: dict[str, Any] = {}
     if cut is not None or scene is not None:
         numbers = {"cut": cut or "0", "scene": scene or "0"}
@@ -227,7 +230,7 @@ def sheet_from(
             if not (number.isascii() and number.isdigit() and len(number) <= 4):
                 raise AniMatrixError(Code.BAD_SHEET, f"{key} {number!r} is not a number of 1 to 4 digits")
         document["header"] = numbers
-    document["timeTables"] = [_table_of(exposure, name)]
+    document["timeTables"] = [_table_of(exposure, name) for name, exposure in tables.items()]
     document["version"] = FORMAT_VERSION
     return Sheet(document)
 

@@ -149,7 +149,7 @@ def test_a_sheet_round_trips_through_a_file(tmp_path, sheet):
 
 @given(exposure_sheets())
 def test_a_written_sheet_follows_the_format(sheet):
-    document = sheet_from(sheet, cut="1", scene="2").document
+    document = sheet_from({"sheet": sheet}, cut="1", scene="2").document
     assert document["version"] == 5 and document["header"] == {"cut": "1", "scene": "2"}
     (table,) = document["timeTables"]
     assert table["duration"] == sheet.frames

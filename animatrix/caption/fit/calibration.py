@@ -1,0 +1,87 @@
+"""Fit the table of confidences on the tune split.
+
+    python -m animatrix.caption.fit.calibration [--fields palette,finish] [--count 96] [--folder runs/cases]
+
+Every measure reads the same cases as ``benchmarks/caption_accuracy.py`` draws; its own score is set against
+whether it was right. Writes ``animatrix/caption/calibration.json``; fields not named keep their rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from animatrix.caption.calibration import isotonic, least_score
+from animatrix.caption.cases import cases, score
+from animatrix.caption.measure import MEASURES
+from animatrix.caption.reading import read_shots
+from animatrix.caption.shots import ShotCaption, measured_raw
+from animatrix.media.door import written_whole
+
+TABLE = Path(__file__).parent.parent / "calibration.json"
+PRECISION = 0.95
+FALLBACK = 0.7  # chance from which a field answers that cannot reach PRECISION
+FEWEST = 12  # answers below which nothing can be fitted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fields", default="", help="comma-separated; all measured fields by default")
+    parser.add_argument("--count", type=int, default=96)
+    parser.add_argument("--folder", type=Path, default=Path("runs/cases"))
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    table = json.loads(TABLE.read_text("utf-8")) if TABLE.exists() else {"fields": {}}
+    table["command"] = f"python -m animatrix.caption.fit.calibration --count {options.count}"
+    for name in options.fields.split(",") if options.fields else sorted(MEASURES):
+        raw, right = answers(name, options.count, options.folder)
+        row = fitted(raw, right)
+        if row is None:
+            print(f"{name:24s} only {len(raw)} answers: nothing fitted")
+            table["fields"].pop(name, None)
+            continue
+        table["fields"][name] = row
+        kept = [good for value, good in zip(raw, right, strict=True) if value >= row["least"]]
+        share = np.mean(kept) if kept else float("nan")
+        print(f"{name:24s} {len(raw)} answers, {len(kept)} kept at {row['least']:.3f}, {share:.3f} right")
+    table["fields"] = dict(sorted(table["fields"].items()))
+    with written_whole(TABLE) as temporary:
+        temporary.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+def answers(name: str, count: int, folder: Path) -> tuple[list[float], list[bool]]:
+    """Scores of the field's answers on tune cases, and whether each was right."""
+    raw, right = [], []
+    for case in cases("tune", name, count, folder):
+        shots = list(read_shots(case.path))
+        shot = max(shots, key=lambda s: len(s.gray))
+        found = measured_raw(shot, name)
+        if isinstance(found, str):
+            continue
+        read = ShotCaption(0.0, 1.0, shot.fps, len(shot.gray), {name: found}, [], "")
+        outcome = score(case, read, name)
+        if outcome in ("right", "wrong"):
+            raw.append(min(tag.confidence for tag in found))
+            right.append(outcome == "right" and len(shots) == 1)
+    return raw, right
+
+
+def fitted(raw: list[float], right: list[bool]) -> dict[str, Any] | None:
+    """A row of the table, or None where there is too little to fit."""
+    if len(raw) < FEWEST:
+        return None
+    x, y = isotonic(raw, right)
+    least = least_score(raw, right, PRECISION)
+    if least is None:
+        good = np.flatnonzero(y >= FALLBACK)
+        least = float(x[good[0]]) if len(good) else 1.01
+    return {"raw": [round(v, 4) for v in x], "sure": [round(v, 4) for v in y], "least": round(least, 4)}
+
+
+if __name__ == "__main__":
+    main()

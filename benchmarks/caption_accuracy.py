@@ -21,6 +21,7 @@ import cv2
 from animatrix.caption import caption
 from animatrix.caption.cases import NANO, PROFILES, cases, score
 from animatrix.caption.measure import MEASURES
+from animatrix.synthetic import RENDERABLE
 
 
 def main() -> None:
@@ -30,11 +31,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--folder", type=Path, default=Path("runs/cases"))
     parser.add_argument("--only", choices=["nano", "files"], help="only the 160x96 clips, or only the others")
+    parser.add_argument(
+        "--readers", default="measured", choices=["measured", "all"], help="all: recogniser, too"
+    )
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--json", type=Path, help="write the outcomes, with confidences, here")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    fields = options.fields.split(",") if options.fields else sorted(MEASURES)
+    usual = sorted(MEASURES) if options.readers == "measured" else list(RENDERABLE)
+    fields = options.fields.split(",") if options.fields else usual
     profiles = {
         "nano": (NANO,),
         "files": tuple(p for p in PROFILES if p.size[1] > 96),
@@ -54,7 +59,7 @@ def outcomes(options: argparse.Namespace, field: str, profiles: tuple) -> list[d
     rows = []
     folder = options.folder if options.only is None else options.folder / options.only
     for case in cases(options.split, field, options.count, folder, profiles):
-        shots = caption(case.path, [field])
+        shots = caption(case.path, [field], recogniser=options.readers == "all")
         found = max(shots, key=lambda shot: shot.frames)
         outcome = score(case, found, field) if len(shots) == 1 else "wrong"
         read = [(t.value, t.span, round(t.confidence, 3)) for t in found.tags.get(field, [])]
@@ -64,6 +69,7 @@ def outcomes(options: argparse.Namespace, field: str, profiles: tuple) -> list[d
             "read": [value for value, _, _ in read],
             "confidence": min((c for _, _, c in read), default=0.0),
             "profile": case.profile.name,
+            "source": found.tags[field][0].source if field in found.tags else None,
         }
         rows.append(row)
         if options.verbose and outcome in ("wrong", "abstained"):

@@ -239,3 +239,27 @@ class LayerThresholds:
 
 
 LAYERS = LayerThresholds()
+
+
+@dataclass(frozen=True)
+class GraphicDeviceThresholds:
+    min_frames: int = 5
+    min_side: int = 64
+    every: int = 10
+    most_samples: int = 10
+    """Frames between looks, and most looks: a look costs 4 ms."""
+    least: float = 0.6
+    """Least chance, by the fitted table, at which a device or its absence is named."""
+    alone: float = 0.8
+    """What one sample of several counts: a device is held, a chance likeness is not."""
+    most_strange: float = 0.12
+    """Share of features beyond everything fitted, from which the table knows nothing of such pictures."""
+    signs: tuple[tuple[str, str, float], ...] = (
+        ("focus_lines", "radial_border", 0.12),
+        ("speed_line_background", "border_level_lines", 0.15),
+        ("abstract_swirl", "spiral1", 0.12),
+    )
+    """What a device must show, as the taxonomy defines it, whatever the table says: (value, feature, least)."""
+
+
+GRAPHIC_DEVICE = GraphicDeviceThresholds()

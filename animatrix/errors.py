@@ -37,6 +37,7 @@ class Code(StrEnum):
     FILE_UNREADABLE = "file-unreadable"
     NOT_WRITABLE = "not-writable"
     NOT_A_VIDEO = "not-a-video"
+    DECODER_FAILED = "decoder-failed"
     UNSUPPORTED_OUTPUT = "unsupported-output"
     # generation and models
     BAD_OPTION = "bad-option"

@@ -1,31 +1,83 @@
-"""A film to shots: one decode, cut as it streams, in memory that does not grow with its length."""
+"""A film to shots: one decode, cut as it streams, in memory that does not grow with its length.
+
+film = read_shots("episode.mkv", strict=False)
+for shot in film:
+    print(shot.start, len(shot.gray))
+print([fault.message for fault in film.report.faults])
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from animatrix.caption.cuts import CutFinder
 from animatrix.caption.measure.shot import MAX_STILLS, Shot, shot_of
-from animatrix.media import Clip, Frame, probe, scan, scan_clip
+from animatrix.media import Clip, Fault, Frame, Limits, Pulldown, Scan, ScanReport, Trouble, scan, scan_clip
 
 MAX_SHOT = 2880  # frames: two minutes at 24 fps, 300 MB; a longer shot is read in parts
 
 
-def read_shots(source: str | os.PathLike[str] | Clip) -> Iterator[Shot]:
+class Reading(Iterator[Shot]):
+    """The shots of a film, once. ``report`` tells, after the last, what was wrong or unusual; of a clip in
+    memory it stays empty."""
+
+    def __init__(self, shots: Iterator[Shot], report: ScanReport) -> None:
+        self._shots, self.report = shots, report
+
+    def __next__(self) -> Shot:
+        return next(self._shots)
+
+
+def read_shots(
+    source: str | os.PathLike[str] | Clip,
+    *,
+    guarded: bool = True,
+    strict: bool = True,
+    even: bool = True,
+    limits: Limits | None = None,
+) -> Reading:
     """The shots of a local video file or a clip, in order, each as soon as its end is known.
 
+    Args:
+        guarded: decode a file in a child process, as ``media.scan``.
+        strict: raise on damage, after the shots that were whole before it. Otherwise the shot it falls into
+            is read as far as it goes, and ``report`` names it.
+        even: leave out the repeats of a pulldown, so that a shot's frames are the film's and its rate theirs;
+            else they are only named.
+
     Raises:
-        AniMatrixError: as ``media.scan``, after the shots that were whole before the damage.
+        AniMatrixError: as ``media.scan``.
     """
     if isinstance(source, Clip):
-        yield from _cut(scan_clip(source), source.fps, False)
-        return
-    info = probe(source)
-    yield from _cut(scan(source), info.fps, info.vfr)
+        shots = (shot_of(frames, source.fps) for frames in _cut(scan_clip(source), source.fps))
+        return Reading(shots, ScanReport())
+    film = scan(source, guarded=guarded, strict=strict, limits=limits)
+    return Reading(_shots_of(film, even), film.report)
 
 
-def _cut(frames: Iterator[Frame], fps: float, vfr: bool) -> Iterator[Shot]:
+def _shots_of(film: Scan, even: bool) -> Iterator[Shot]:
+    with film:
+        fps, vfr = film.info.fps, film.info.vfr
+        pulldown = Pulldown(fps)
+        count = first = 0
+        for frames in _cut(film, fps):
+            evened, rate = pulldown.evened(frames, first)
+            count += 1
+            first += len(frames)
+            if even and rate != fps:
+                yield shot_of(evened, rate)
+            else:
+                yield shot_of(frames, fps, vfr)
+        if pulldown.shots:
+            done = "repeats left out" if even else "repeats are in"
+            text = f"of pulled-down film: {pulldown.shots} of {count} shots, {done}"
+            film.report.faults.append(Fault(Trouble.PULLDOWN, text))
+
+
+def _cut(frames: Iterator[Frame], fps: float) -> Iterator[list[Frame]]:
+    """The frames of each shot."""
     finder = CutFinder(fps)
     held: list[Frame] = []  # frames of the shot under way; held[0] is frame number ``first`` of the film
     first = 0
@@ -35,14 +87,14 @@ def _cut(frames: Iterator[Frame], fps: float, vfr: bool) -> Iterator[Shot]:
         if len(held) == MAX_SHOT + finder.lookahead:
             cuts = cuts or [first + MAX_SHOT]
         for cut in cuts:
-            yield shot_of(held[: cut - first], fps, vfr)
+            yield held[: cut - first]
             held, first = held[cut - first :], cut
         _thin(held)
     for cut in finder.finish():
-        yield shot_of(held[: cut - first], fps, vfr)
+        yield held[: cut - first]
         held, first = held[cut - first :], cut
     if held:
-        yield shot_of(held, fps, vfr)
+        yield held
 
 
 def _thin(held: list[Frame]) -> None:
@@ -51,6 +103,6 @@ def _thin(held: list[Frame]) -> None:
     if len(whole) <= 2 * MAX_STILLS:
         return
     for i in whole[1::2]:
-        held[i] = Frame(held[i].seconds, held[i].luma, held[i].colour)
-        if i + 1 < len(held) and held[i + 1].twin is not None:
-            held[i + 1] = Frame(held[i + 1].seconds, held[i + 1].luma, held[i + 1].colour)
+        held[i] = replace(held[i], picture=None)
+        if i + 1 < len(held):
+            held[i + 1] = replace(held[i + 1], twin=None)

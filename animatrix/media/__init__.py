@@ -15,17 +15,27 @@ from animatrix.media.clip import Clip
 
 if TYPE_CHECKING:
     from animatrix.media.contact import contact_sheet
-    from animatrix.media.frames import Frame, scan, scan_clip
+    from animatrix.media.faults import Fault, FilmError, ScanReport, Trouble
+    from animatrix.media.frames import Frame, scan_clip
+    from animatrix.media.pulldown import Pulldown
     from animatrix.media.read import VideoInfo, probe, read_clip, stream_frames
+    from animatrix.media.scanning import Limits, Scan, scan
     from animatrix.media.write import write_frames, write_png_sequence, write_video
 
 _HOMES = {
+    "Fault": "faults",
+    "FilmError": "faults",
     "Frame": "frames",
+    "Limits": "scanning",
+    "Pulldown": "pulldown",
+    "Scan": "scanning",
+    "ScanReport": "faults",
+    "Trouble": "faults",
     "VideoInfo": "read",
     "contact_sheet": "contact",
     "probe": "read",
     "read_clip": "read",
-    "scan": "frames",
+    "scan": "scanning",
     "scan_clip": "frames",
     "stream_frames": "read",
     "write_frames": "write",
@@ -35,7 +45,14 @@ _HOMES = {
 
 __all__ = [
     "Clip",
+    "Fault",
+    "FilmError",
     "Frame",
+    "Limits",
+    "Pulldown",
+    "Scan",
+    "ScanReport",
+    "Trouble",
     "VideoInfo",
     "contact_sheet",
     "probe",

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.media.clip import Clip
 from animatrix.media.door import MAX_PIXELS, not_a_video, open_video, reason_of
+from animatrix.media.faults import Fault, FilmError, Trouble
 
 MAX_CLIP_BYTES = 4 << 30  # what read_clip keeps in memory
-MAX_SECONDS = 600.0  # of wall time for one file
+MAX_SECONDS = 3600.0  # of decoding for one file: a feature film at 1080p takes a quarter of it
 
 _DEFAULT_FPS = 24.0
 
@@ -48,27 +51,16 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     Raises:
         AniMatrixError: FILE_MISSING, FILE_NOT_A_FILE, FILE_UNREADABLE, NOT_A_VIDEO, FILE_TOO_LARGE.
     """
-    with open_video(path) as container:
-        stream = container.streams.video[0]
-        try:
-            first = next(container.decode(stream), None)
-        except (av.FFmpegError, ValueError) as error:
-            raise not_a_video(path, reason_of(error)) from None
-        if first is None:
-            raise not_a_video(path, "not one frame can be decoded")
-        turns = quarter_turns(first)
-        width, height = (first.height, first.width) if turns % 2 else (first.width, first.height)
-        average, base = stream.average_rate, stream.base_rate
-        return VideoInfo(
-            width=width,
-            height=height,
-            fps=_rate(stream),
-            frames=stream.frames or None,
-            duration=_declared_seconds(stream, container.duration),
-            codec=stream.codec_context.name,
-            rotation=turns * 90,
-            vfr=bool(average and base and abs(average / base - 1) > Fraction(1, 100)),
-        )
+    film = Decoding(path, max_frames=1)
+    frames = iter(film)
+    try:
+        next(frames)
+    except FilmError as error:
+        raise not_a_video(path, error.fault.message.rpartition(": ")[2]) from None
+    finally:
+        frames.close()
+    assert film.info is not None
+    return film.info
 
 
 def stream_frames(
@@ -87,7 +79,7 @@ def stream_frames(
         gray: yield luma ``uint8 [H,W]`` instead of RGB; far cheaper, the colour conversion is skipped.
         max_frames: stop after this many.
         max_pixels: refuse larger frames.
-        max_seconds: wall time allowed for the whole file.
+        max_seconds: wall time the decoder may take for the whole file.
 
     Yields:
         ``(pts, frame)``: seconds from the first frame, and ``uint8 [H,W,3]`` RGB, upright.
@@ -95,59 +87,100 @@ def stream_frames(
     Raises:
         AniMatrixError: as :func:`probe`; NOT_A_VIDEO also when the file breaks off or changes its frame size.
     """
-    frames = decoded(path, max_frames=max_frames, max_pixels=max_pixels, max_seconds=max_seconds)
-    for seconds, frame in frames:
+    film = Decoding(path, max_frames=max_frames, max_pixels=max_pixels, max_seconds=max_seconds)
+    for seconds, frame in film:
         yield seconds, _picture(frame, max_side, gray)
 
 
-def decoded(
-    path: str | os.PathLike[str],
-    *,
-    max_frames: int | None = None,
-    max_pixels: int = MAX_PIXELS,
-    max_seconds: float = MAX_SECONDS,
-) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Seconds from the first frame, and each frame in the decoder's own memory: good until the next one.
+class Decoding:
+    """Iterating decodes a film once: seconds from the first frame, and each frame in the decoder's own
+    memory, good until the next one.
+
+    ``info`` is known from the first frame on. ``max_seconds`` counts the decoder's time, not its caller's.
 
     Raises:
-        AniMatrixError: as :func:`stream_frames`.
+        AniMatrixError: while iterating, as :func:`stream_frames`; :class:`FilmError` once a frame was read.
     """
-    deadline = time.monotonic() + max_seconds
-    with open_video(path, max_pixels) as container:
-        stream = container.streams.video[0]
-        rate = _rate(stream)
-        declared = _declared_seconds(stream, None)
-        count, start, ends, shape = 0, None, 0.0, None
-        frames = container.decode(stream)
-        while max_frames is None or count < max_frames:
-            try:
-                frame = next(frames, None)
-            except (av.FFmpegError, ValueError) as error:
-                raise _broken(path, count, reason_of(error)) from None
-            if frame is None:
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_frames: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        max_seconds: float = MAX_SECONDS,
+    ) -> None:
+        self.path, self.max_frames = path, max_frames
+        self.max_pixels, self.max_seconds = max_pixels, max_seconds
+        self.info: VideoInfo | None = None
+
+    def __iter__(self) -> Generator[tuple[float, av.VideoFrame], None, None]:
+        spent, begun = 0.0, time.monotonic()
+        with open_video(self.path, self.max_pixels) as container:
+            stream = container.streams.video[0]
+            rate = _rate(stream)
+            declared = _declared_seconds(stream, None)
+            count, start, ends, shape = 0, None, 0.0, None
+            frames = container.decode(stream)
+            while self.max_frames is None or count < self.max_frames:
+                try:
+                    frame = next(frames, None)
+                except (av.FFmpegError, ValueError, MemoryError) as error:
+                    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+                        text = f"not read further: out of memory at frame {count}"
+                        raise self._fault(Trouble.CRASHED, count, text) from None
+                    raise self._fault(Trouble.CUT_OFF, count, _cut_off(count, reason_of(error))) from None
+                if frame is None:
+                    if count == 0:
+                        raise not_a_video(self.path, "not one frame can be decoded")
+                    if declared is not None and declared - ends > max(0.05 * declared, 2.5 / rate):
+                        reason = f"its header promises {declared:.1f} seconds"
+                        raise self._fault(Trouble.CUT_OFF, count, _cut_off(count, reason))
+                    return
+                spent += time.monotonic() - begun
+                if spent > self.max_seconds:
+                    text = f"too slow to read: decoding takes longer than {self.max_seconds:g} s"
+                    raise self._fault(Trouble.TOO_SLOW, count, text)
+                if shape not in (None, (frame.height, frame.width)):
+                    text = _cut_off(count, "the frame size changes")
+                    raise self._fault(Trouble.SIZE_CHANGE, count, text)
+                shape = (frame.height, frame.width)
+                if frame.time is not None:
+                    start = frame.time if start is None else start
+                    seconds = frame.time - start
+                else:
+                    seconds = count / rate
+                lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+                ends = seconds + max(lasts, 1 / rate)
                 if count == 0:
-                    raise not_a_video(path, "not one frame can be decoded")
-                if declared is not None and declared - ends > max(0.05 * declared, 2.5 / rate):
-                    raise _broken(path, count, f"its header promises {declared:.1f} seconds")
-                return
-            if time.monotonic() > deadline:
-                raise AniMatrixError(
-                    Code.FILE_TOO_LARGE,
-                    f"decoding {os.fspath(path)} takes longer than {max_seconds:g} s",
-                    "cut it into shorter shots",
-                )
-            if shape not in (None, (frame.height, frame.width)):
-                raise _broken(path, count, "the frame size changes")
-            shape = (frame.height, frame.width)
-            if frame.time is not None:
-                start = frame.time if start is None else start
-                seconds = frame.time - start
-            else:
-                seconds = count / rate
-            lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
-            ends = seconds + max(lasts, 1 / rate)
-            count += 1
-            yield seconds, frame
+                    self.info = _info(container, frame)
+                count += 1
+                yield seconds, frame
+                begun = time.monotonic()
+
+    def _fault(self, kind: Trouble, count: int, message: str) -> FilmError:
+        return FilmError(self.path, Fault(kind, message, count))
+
+
+def _cut_off(count: int, reason: str) -> str:
+    return f"damaged or cut off after {count} frames: {reason}"
+
+
+def _info(container: InputContainer, first: av.VideoFrame) -> VideoInfo:
+    stream = container.streams.video[0]
+    turns = quarter_turns(first)
+    width, height = (first.height, first.width) if turns % 2 else (first.width, first.height)
+    average, base = stream.average_rate, stream.base_rate
+    return VideoInfo(
+        width=width,
+        height=height,
+        fps=_rate(stream),
+        frames=stream.frames or None,
+        duration=_declared_seconds(stream, container.duration),
+        codec=stream.codec_context.name,
+        rotation=turns * 90,
+        vfr=bool(average and base and abs(average / base - 1) > Fraction(1, 100)),
+    )
 
 
 def read_clip(
@@ -220,11 +253,3 @@ def _luma(frame: av.VideoFrame) -> np.ndarray:
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return rows[: frame.height, : frame.width]
     return frame.to_ndarray(format="gray")
-
-
-def _broken(path: str | os.PathLike[str], count: int, reason: str) -> AniMatrixError:
-    return AniMatrixError(
-        Code.NOT_A_VIDEO,
-        f"{os.fspath(path)} is damaged or cut off after {count} frames: {reason}",
-        "repair or encode it again",
-    )

@@ -26,6 +26,15 @@ def not_a_video(folder):
     probe(file)
 
 
+def dead_decoder(folder):
+    import numpy as np
+
+    from animatrix.media import Clip, Limits, scan, write_video
+
+    film = write_video(Clip(np.zeros((9, 32, 32, 3), np.uint8), 24), folder / "a.mp4")
+    list(scan(film, guarded=True, limits=Limits(memory=1 << 20)))
+
+
 def old_weights(_):
     from animatrix import TagEncoder
 
@@ -107,6 +116,7 @@ RAISES = {
         "x", out=folder / "none" / "a.mp4"
     ),
     Code.NOT_A_VIDEO: not_a_video,
+    Code.DECODER_FAILED: dead_decoder,
     Code.UNSUPPORTED_OUTPUT: unsupported_output,
     Code.BAD_OPTION: lambda _: __import__("animatrix.generate.commands", fromlist=["x"]).generate(
         "x", steps=0

@@ -47,8 +47,10 @@ def caption(
     for index, video in enumerate(videos, 1):
         if len(videos) > 1:
             print(f"[{index}/{len(videos)}] {video}", file=sys.stderr)
-        shots = _read(video, captioner, report, xdts)
-        documents.append({"video": str(video), "taxonomy_version": version, "shots": shots})
+        shots, faults = _read(video, captioner, report, xdts)
+        documents.append({"video": str(video), "taxonomy_version": version, "shots": shots, "faults": faults})
+        for fault in faults:
+            print(f"{fault['severity']}: {video} is {fault['message']}", file=sys.stderr)
     if as_json:
         plain = [{**d, "shots": [shot.to_json() for shot in d["shots"]]} for d in documents]
         print(json.dumps(plain[0] if len(plain) == 1 else plain, ensure_ascii=False))
@@ -56,8 +58,10 @@ def caption(
     _print_tables(documents)
 
 
-def _read(video: Path, captioner: Captioner, report: Path | None, xdts: Path | None) -> list[ShotCaption]:
-    """The shots of one video, and the files that show them."""
+def _read(
+    video: Path, captioner: Captioner, report: Path | None, xdts: Path | None
+) -> tuple[list[ShotCaption], list[dict[str, Any]]]:
+    """The shots of one video, and what was wrong with it; and the files that show them."""
     from animatrix.caption.page import ReportPage
     from animatrix.caption.reading import read_shots
     from animatrix.caption.timesheet import timesheet
@@ -66,7 +70,8 @@ def _read(video: Path, captioner: Captioner, report: Path | None, xdts: Path | N
     page = ReportPage(str(video)) if report else None
     sheets = {}
     shots = []
-    for number, shot in enumerate(read_shots(video), 1):
+    film = read_shots(video, strict=False)
+    for number, shot in enumerate(film, 1):
         found = captioner.read(shot)
         shots.append(found)
         if page:
@@ -79,7 +84,7 @@ def _read(video: Path, captioner: Captioner, report: Path | None, xdts: Path | N
     if xdts:
         write_xdts(sheets, xdts)
         print(xdts, file=sys.stderr)
-    return shots
+    return shots, [fault.to_json() for fault in film.report.faults]
 
 
 def _print_tables(documents: list[dict[str, Any]]) -> None:

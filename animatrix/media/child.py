@@ -26,6 +26,7 @@ from animatrix.media.read import VideoInfo
 from animatrix.media.ring import SLOTS, Ring, document
 from animatrix.media.scanning import Complaints, Limits, prints
 
+_STARVED = (b"allocate memory", b"get_buffer() failed")
 _MOST_TEXT = 120  # characters of libav's first complaint
 
 
@@ -85,15 +86,15 @@ def _serve(channel: socket.socket, ring: Ring, complaints: _Stderr, request: dic
         answer: dict[str, Any] = {"end": complaints.read()}
     except FilmError as error:
         fault = error.fault
-        answer = {"fault": [fault.kind, fault.message, fault.frame], "end": complaints.read()}
+        answer = {"fault": [fault.kind, fault.message, fault.frame]}
     except AniMatrixError as error:
         answer = {"error": [error.code, error.message, error.hint]}
     except MemoryError:
         answer = {"unforeseen": "out of memory"}
-    except (
-        Exception
-    ) as error:  # a defect of ours or of the decoder's binding: the file is at fault until shown
+    except Exception as error:  # a defect of ours or of the decoder's binding, met by this file
         answer = {"unforeseen": f"{type(error).__name__}: {error}"[:_MOST_TEXT]}
+    if complaints.starved():
+        answer = {"unforeseen": "out of memory"}
     _send(channel, answer)
 
 
@@ -123,8 +124,9 @@ class _Stderr:
         self.reset()
 
     def reset(self) -> None:
-        self.read() if hasattr(self, "_lines") else None
-        self._lines, self._first = 0, ""
+        self._lines, self._first, self._starved = 0, "", False
+        self.read()  # what came after the last film
+        self._lines, self._first, self._starved = 0, "", False
 
     def read(self) -> Complaints:
         while True:
@@ -136,6 +138,12 @@ class _Stderr:
                 line = data.decode("utf-8", "replace").splitlines()[0]
                 self._first = "".join(c for c in line if c.isprintable())[:_MOST_TEXT]
             self._lines += data.count(b"\n")
+            self._starved |= any(words in data for words in _STARVED)
+
+    def starved(self) -> bool:
+        """Whether a decoder could not get memory: some say so only here, and call the data invalid."""
+        self.read()
+        return self._starved
 
 
 def _address_space() -> int:

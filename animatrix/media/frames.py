@@ -51,7 +51,7 @@ def reduced_frame(
     luma, colour = _reduced(yuv)
     picture = twin = None
     if index % PICTURE_EVERY == 0:
-        picture = _upright(_fit(decoded.to_ndarray(format="rgb24"), PICTURE_SIDE), turns)
+        picture = _upright(_fit(decoded.to_ndarray(format="rgb24", threads=1), PICTURE_SIDE), turns)
     elif index % PICTURE_EVERY == 1:
         twin = _upright(_fit(_full(planes(yuv)[0], yuv), PICTURE_SIDE), turns)
         twin = twin.copy() if twin.base is not None else twin  # the decoder reuses its planes
@@ -84,7 +84,7 @@ def _yuv(frame: av.VideoFrame) -> av.VideoFrame:
         return frame
     space = Colorspace.ITU601 if frame.format.is_rgb else None
     range_ = ColorRange.MPEG if frame.format.is_rgb else None
-    yuv = frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=range_)
+    yuv = frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=range_, threads=1)
     if frame.format.is_rgb:
         yuv.colorspace, yuv.color_range = _BT601[-1], ColorRange.MPEG
     return yuv

@@ -47,7 +47,7 @@ class Pulldown:
         frames = list(frames)
         if _is_soft([frame.seconds for frame in frames]):
             self.shots += 1
-            rate = (len(frames) - 1) / (frames[-1].seconds - frames[0].seconds)
+            rate = _soft_rate([frame.seconds for frame in frames])
             return _retimed(frames, rate), rate
         if self._kept is None:
             return frames, self.fps
@@ -99,8 +99,6 @@ def film_places(new: np.ndarray, kept: int) -> tuple[int, ...] | None:
     if len(begins) < _FEWEST:
         return None
     places = np.bincount(begins % CYCLE, minlength=CYCLE)
-    if (places > 0.1 * len(begins)).sum() < 2:  # on fives, or fours before pulldown: nothing tells which
-        return None
     best: tuple[float, tuple[int, ...]] | None = None
     for choice in combinations(range(CYCLE), kept):
         if kept == 2 and choice[1] - choice[0] not in (2, 3):
@@ -132,6 +130,13 @@ def _is_soft(times: Sequence[float]) -> bool:
     threes = np.abs(fields - 3) < 0.2
     twos = np.abs(fields - 2) < 0.2
     return bool((twos | threes).mean() > 0.95 and (threes[1:] != threes[:-1]).mean() > 0.9)
+
+
+def _soft_rate(times: Sequence[float]) -> float:
+    """Two and a half fields to a frame, whichever it begins and ends with."""
+    lasts = np.diff(times)
+    fields = np.round(lasts * 2 / np.percentile(lasts, 10)).sum()
+    return float(fields / (2.5 * (times[-1] - times[0])))
 
 
 def _retimed(frames: Sequence[Frame], rate: float) -> list[Frame]:

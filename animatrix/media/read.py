@@ -97,6 +97,7 @@ class Decoding:
     memory, good until the next one.
 
     ``info`` is known from the first frame on. ``max_seconds`` counts the decoder's time, not its caller's.
+    With ``mend`` packets that cannot be decoded are passed over, and counted in ``lost``; else they end it.
 
     Raises:
         AniMatrixError: while iterating, as :func:`stream_frames`; :class:`FilmError` once a frame was read.
@@ -109,9 +110,11 @@ class Decoding:
         max_frames: int | None = None,
         max_pixels: int = MAX_PIXELS,
         max_seconds: float = MAX_SECONDS,
+        mend: bool = False,
     ) -> None:
         self.path, self.max_frames = path, max_frames
         self.max_pixels, self.max_seconds = max_pixels, max_seconds
+        self.mend, self.lost = mend, 0
         self.info: VideoInfo | None = None
 
     def __iter__(self) -> Generator[tuple[float, av.VideoFrame], None, None]:
@@ -121,7 +124,7 @@ class Decoding:
             rate = _rate(stream)
             declared = _declared_seconds(stream, None)
             count, start, ends, shape = 0, None, 0.0, None
-            frames = container.decode(stream)
+            frames = self._frames(container)
             while self.max_frames is None or count < self.max_frames:
                 try:
                     frame = next(frames, None)
@@ -157,6 +160,15 @@ class Decoding:
                 count += 1
                 yield seconds, frame
                 begun = time.monotonic()
+
+    def _frames(self, container: InputContainer) -> Iterator[av.VideoFrame]:
+        for packet in container.demux(container.streams.video[0]):
+            try:
+                yield from packet.decode()
+            except av.InvalidDataError:
+                if not self.mend:
+                    raise
+                self.lost += 1
 
     def _fault(self, kind: Trouble, count: int, message: str) -> FilmError:
         return FilmError(self.path, Fault(kind, message, count))
@@ -234,7 +246,7 @@ def quarter_turns(frame: av.VideoFrame) -> int:
 
 
 def _picture(frame: av.VideoFrame, max_side: int | None, gray: bool) -> np.ndarray:
-    picture = plane = _luma(frame) if gray else frame.to_ndarray(format="rgb24")
+    picture = plane = _luma(frame) if gray else frame.to_ndarray(format="rgb24", threads=1)
     height, width = picture.shape[:2]
     if max_side is not None and max(height, width) > max_side:
         scale = max_side / max(height, width)
@@ -252,4 +264,4 @@ def _luma(frame: av.VideoFrame) -> np.ndarray:
         plane = frame.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return rows[: frame.height, : frame.width]
-    return frame.to_ndarray(format="gray")
+    return frame.to_ndarray(format="gray", threads=1)

@@ -157,7 +157,9 @@ def prints(
     complaints: Callable[[], Complaints] | None = None,
 ) -> Printing:
     """The decode itself, in this process; ``complaints`` tells what the decoder has said so far."""
-    film = Decoding(path, max_frames=max_frames, max_pixels=limits.pixels, max_seconds=limits.seconds)
+    film = Decoding(
+        path, max_frames=max_frames, max_pixels=limits.pixels, max_seconds=limits.seconds, mend=True
+    )
     for index, (seen, frame, interlaced) in enumerate(taken_apart(_seen(film, complaints))):
         info = film.info
         assert info is not None
@@ -184,7 +186,8 @@ def _seen(
     damaged, before = False, None
     for seconds, frame in film:
         errors = complaints().lines if complaints else None
-        fresh = frame.is_corrupt or (errors is not None and before is not None and errors > before)
+        wrong = (errors or 0) + film.lost
+        fresh = frame.is_corrupt or (before is not None and wrong > before)
         damaged = fresh or (damaged and not frame.key_frame)
-        before = errors
+        before = wrong
         yield _Seen(seconds, damaged, errors), frame

@@ -31,7 +31,8 @@ def video(tmp_path_factory):
 
 def test_the_document_is_that_of_the_contract(capsys, video):
     document = run_json(capsys, str(video))
-    assert set(document) == {"video", "taxonomy_version", "shots"}
+    assert set(document) == {"video", "taxonomy_version", "shots", "faults"}
+    assert document["faults"] == []
     assert document["video"] == str(video)
     assert document["taxonomy_version"] == Taxonomy.default().version
     (shot,) = document["shots"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.media import Clip, probe, read_clip, stream_frames, write_video
+from animatrix.media import Clip, probe, read_clip, scan, stream_frames, write_video
 
 
 @pytest.fixture
@@ -138,7 +138,15 @@ CASES = [
 
 @pytest.mark.parametrize(("make", "code", "words"), CASES, ids=[c[0].__name__ for c in CASES])
 @pytest.mark.parametrize(
-    "read", [probe, read_clip, lambda p: list(stream_frames(p))], ids=["probe", "read", "stream"]
+    "read",
+    [
+        probe,
+        read_clip,
+        lambda p: list(stream_frames(p)),
+        lambda p: list(scan(p)),
+        lambda p: list(scan(p, guarded=True, strict=False)),
+    ],
+    ids=["probe", "read", "stream", "scan", "guarded"],
 )
 def test_what_is_no_film_gives_one_line(tmp_path, film, make, code, words, read):
     with pytest.raises(AniMatrixError) as error:

@@ -69,7 +69,9 @@ def read_answer(
         answer.faults.append(f"unknown key {shown(extra[0])}")
     for name, content in tags.items():
         _read_field(name, content, {*fields, *_measured(known)}, whole, model, answer)
-    answer.faults += [f"{name} is missing" for name in fields if name not in tags and tags]
+    missing = [name for name in fields if name not in tags]
+    if tags and missing:
+        answer.faults.append(f"fields are missing: {', '.join(missing)}")
     _hold_against_pixels(answer, known, whole)
     return answer
 

@@ -195,6 +195,7 @@ def test_a_guess_of_the_recogniser_may_be_answered_otherwise(shot, measured):
         (answer(action=[{"value": "none", "span": None}]), "cannot be 'none'"),
         (answer(action=[[["run"]]]), "cannot hold a list"),
         (answer(mood="sad"), "unknown field 'mood'"),
+        ('{"narrative": "x", "tags": {"action": "run"}}', "fields are missing: shot_scale, manga_symbol"),
         (answer(focus="deep_focus"), "focus was not asked"),
         (answer(narrative="\u202eabc"), "forbidden control character"),
         (answer(narrative="x" * 900), "at most 800"),

@@ -305,7 +305,8 @@ def main() -> None:
         }
         if not options.json:
             print(
-                f"{name:18s} n {claimed:4d}  precision {precision:.3f}  coverage {answered / max(claimed, 1):.3f}"
+                f"{name:18s} n {claimed:4d}  precision {precision:.3f}  "
+                f"coverage {answered / max(claimed, 1):.3f}"
             )
     print(json.dumps(figures) if options.json else f"uncut: {whole} of {options.count}")
 

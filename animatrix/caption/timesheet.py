@@ -11,7 +11,7 @@ from __future__ import annotations
 from animatrix.caption.measure import Shot
 from animatrix.caption.measure.reuse import drawing_numbers
 from animatrix.caption.shots import ShotCaption
-from animatrix.knowledge import Directive
+from animatrix.caption.tag import as_directive
 from animatrix.knowledge.sheet import Cell, ExposureSheet, Layer, Word, sheet_of
 
 FIGURE, EFFECT = "A", "FX"
@@ -40,13 +40,5 @@ def timesheet(shot: Shot, found: ShotCaption) -> ExposureSheet:
 
 def _words(found: ShotCaption, frames: int) -> tuple[Word, ...]:
     """Instructions beside the cells: every tag that has a sheet word."""
-    whole = (0, frames - 1)
-    tags = {
-        name: [{"value": tag.value, "span": None if tag.span == whole else list(tag.span)} for tag in answers]
-        for name, answers in found.tags.items()
-    }
-    directive = Directive.model_validate(
-        {"narrative": "", "tags": tags, "frames": frames, "fps": 24}, context={"source": "caption"}
-    )
-    sheet, _ = sheet_of(directive)
+    sheet, _ = sheet_of(as_directive(found.tags, (0, frames - 1)))
     return sheet.words

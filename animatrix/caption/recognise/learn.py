@@ -24,20 +24,31 @@ from torch.nn import functional as F
 
 from animatrix.caption.recognise.answers import Sheet
 from animatrix.caption.recognise.batches import Batch, Shots, batch_of
+from animatrix.caption.recognise.muon import Muon
 from animatrix.caption.recognise.tagger import Row, Tagger
 from animatrix.knowledge import Taxonomy
 from animatrix.media.door import written_whole
 from animatrix.synthetic import RENDERABLE
 
 EVERY_S = 180.0  # between checkpoints
+# Frames (even, lively) of a shot: few, because more shots teach more than more frames of the same ones;
+# near the end more, as when the recogniser reads.
+FEW: tuple[tuple[int, int], ...] = ((2, 1), (2, 2), (3, 2))
+MANY, MANY_FROM = (5, 3), 0.85
 
 
 @dataclass(frozen=True)
 class Config:
-    """Batch in shots, AdamW's rate and decay, share of time to warm up, decay of the averaged weights."""
+    """How to train.
 
-    batch: int = 16
-    rate: float = 2e-3
+    batch: shots in one, with frames as in ``FEW``; ``rate`` and ``decay`` of AdamW (heads, first convolution,
+    norms), ``muon`` the rate of all other matrices; ``warmup``: share of the time; ``average``: decay of the
+    averaged weights; ``when``: weight of the spans' loss; ``rarity``, ``heaviest``: see `rarity_weights`.
+    """
+
+    batch: int = 24
+    rate: float = 1.5e-3
+    muon: float = 0.012
     decay: float = 0.05
     warmup: float = 0.03
     average: float = 0.9985
@@ -64,6 +75,21 @@ def rarity_weights(sheet: Sheet, shots: Shots, c: Config) -> Tensor:
             raw = np.minimum(raw / (raw * share).sum(), c.heaviest)
             weights[q.places] = raw
     return torch.from_numpy(weights)
+
+
+def optimisers_of(model: Tagger, c: Config) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """AdamW for heads, stem, biases and norms; Muon for every other matrix."""
+    heads = {"answers", "when", "stem", "fast_in"}
+    named = [(n, p) for n, p in model.named_parameters()]
+    hidden = [p for n, p in named if p.ndim > 1 and n.split(".")[0] not in heads]
+    matrices = [p for n, p in named if p.ndim > 1 and n.split(".")[0] in heads]
+    vectors = [p for _, p in named if p.ndim <= 1]
+    adam = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": c.decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=c.rate,
+        betas=(0.9, 0.98),
+    )
+    return adam, Muon(hidden, c.muon, 0.9, c.decay)
 
 
 def loss_of(row: Row, batch: Batch, sheet: Sheet, weights: Tensor, when: float) -> tuple[Tensor, Tensor]:
@@ -99,20 +125,15 @@ def learn(shards: Path, out: Path, minutes: float, c: Config, threads: int, firs
     sheet = Sheet.of(RENDERABLE, Taxonomy.default())
     torch.manual_seed(c.seed)
     model = Tagger(sheet.width).channels_last()
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": c.decay}, {"params": others, "weight_decay": 0.0}],
-        lr=c.rate,
-        betas=(0.9, 0.98),
-    )
+    optimisers = optimisers_of(model, c)
     average = {k: v.clone() for k, v in model.state_dict().items()}
     step, spent = 0, 0.0
     path = out / "checkpoint.pt"
     if path.exists():
         saved = torch.load(path, weights_only=True)
         model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
+        for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         average, step, spent = saved["average"], saved["step"], saved["spent"]
     shots = Shots(shards, sheet)
     shots.refresh()
@@ -126,7 +147,7 @@ def learn(shards: Path, out: Path, minutes: float, c: Config, threads: int, firs
     def save() -> None:
         state = {
             "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
+            "optimisers": [o.state_dict() for o in optimisers],
             "average": average,
             "step": step,
             "spent": spent,
@@ -138,19 +159,23 @@ def learn(shards: Path, out: Path, minutes: float, c: Config, threads: int, firs
     model.train()
     while spent < minutes * 60:
         rng = np.random.default_rng([c.seed, step])
-        batch = batch_of(shots.draw(c.batch, rng), sheet, rng)
         done = spent / (minutes * 60)
-        rate = c.rate * min(1.0, done / c.warmup + 1e-3) * 0.5 * (1 + math.cos(math.pi * done))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        even, lively = MANY if done >= MANY_FROM else FEW[int(rng.integers(len(FEW)))]
+        size = round(c.batch / 2) if done >= MANY_FROM else c.batch
+        batch = batch_of(shots.draw(size, rng), sheet, rng, even, lively)
+        share = min(1.0, done / c.warmup + 1e-3) * 0.5 * (1 + math.cos(math.pi * done))
+        for optimiser, rate in zip(optimisers, (c.rate, c.muon), strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
         with torch.autocast("cpu", torch.bfloat16):
             row = model(batch.sight)
         loss, timed = loss_of(row, batch, sheet, weights, c.when)
-        optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
-        size = torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        if torch.isfinite(size):
-            optimiser.step()
+        slope = torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+        if torch.isfinite(slope):
+            for optimiser in optimisers:
+                optimiser.step()
         step += 1
         keep = min(c.average, (1 + step) / (10 + step))
         for k, v in model.state_dict().items():
@@ -163,7 +188,7 @@ def learn(shards: Path, out: Path, minutes: float, c: Config, threads: int, firs
         if step % 10 == 0:
             mean = np.mean(recent, 0)
             line = {"step": step, "s": round(spent), "loss": round(mean[0], 4), "when": round(mean[1], 4)}
-            stats.write(json.dumps({**line, "shots": len(shots), "rate": round(rate, 6)}) + "\n")
+            stats.write(json.dumps({**line, "shots": len(shots), "rate": round(share, 4)}) + "\n")
             stats.flush()
             recent = []
         if spent - saved_at > EVERY_S:

@@ -250,6 +250,10 @@ class GraphicDeviceThresholds:
     """Frames between looks, and most looks: a look costs 4 ms."""
     least: float = 0.6
     """Least chance, by the fitted table, at which a device or its absence is named."""
+    least_strokes: float = 0.85
+    """The same of motion lines on one frame: fences and shoes make thin light strokes as well."""
+    least_span: int = 6
+    """Frames at 24 fps for which a device is open at the least."""
     alone: float = 0.8
     """What one sample of several counts: a device is held, a chance likeness is not."""
     most_strange: float = 0.12
@@ -259,7 +263,33 @@ class GraphicDeviceThresholds:
         ("speed_line_background", "border_level_lines", 0.15),
         ("abstract_swirl", "spiral1", 0.12),
     )
-    """What a device must show, as the taxonomy defines it, whatever the table says: (value, feature, least)."""
+    """What a device must show, as the taxonomy defines it, whatever the table says: value, feature, least."""
 
 
 GRAPHIC_DEVICE = GraphicDeviceThresholds()
+
+
+@dataclass(frozen=True)
+class LineStyleThresholds:
+    min_lines: int = 240
+    """At 160x96 a full figure's outline is half a pixel wide: a hairline, a brush and a taper look alike."""
+    least: float = 0.6
+    """Least chance, by the fitted table, at which a style is named."""
+    least_strokes: float = -0.7
+    """Log of sections per line of the picture below which there is no figure to speak of."""
+    most_strange: float = 0.12
+
+
+LINE_STYLE = LineStyleThresholds()
+
+
+@dataclass(frozen=True)
+class ShadingTreatmentThresholds:
+    min_lines: int = 240
+    """At 160x96 the rows of hatching and the dots of a screen lie 2.5 pixels apart and melt."""
+    least: float = 0.6
+    least_strokes: float = -0.7
+    most_strange: float = 0.12
+
+
+SHADING_TREATMENT = ShadingTreatmentThresholds()

@@ -145,7 +145,8 @@ def score(case: Case, found: ShotCaption, field: str, frames_off: int = 1) -> Ou
     if field not in found.tags:
         return "abstained"
     tags = found.tags[field]
-    if not agrees(field, true, [tag.value for tag in tags]):
+    layers = [value for value, _ in case.truth.get("layer_parallax", [])]
+    if not agrees(field, true, [tag.value for tag in tags], layers):
         return "wrong"
     if field == "impact_frame":
         wanted = sorted(span for _, span in case.truth.get(field, []) if span)

@@ -43,8 +43,11 @@ class CameraPath:
 
     @property
     def trusted(self) -> float:
-        """Share of steps that were measured and not bridged."""
-        return float(self.seen.mean()) if len(self.seen) else 0.0
+        """Share of steps that were measured and not bridged, of those in which anything moves at all."""
+        if not len(self.seen):
+            return 0.0
+        moving = ~self.same
+        return float(self.seen[moving].mean()) if moving.any() else float(self.seen.mean())
 
 
 def to_gray(frames: np.ndarray, side: int = ANALYSIS_SIDE) -> np.ndarray:

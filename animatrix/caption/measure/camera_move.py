@@ -9,10 +9,18 @@ import numpy as np
 
 from animatrix.caption.measure.alignment import apply
 from animatrix.caption.measure.camera import CameraPath
+from animatrix.caption.measure.depth import Depth, depth_of
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.subject import screen_share
-from animatrix.caption.measure.thresholds import CAMERA_MOVE, FOLLOW, CameraMoveThresholds
+from animatrix.caption.measure.thresholds import (
+    CAMERA_MOVE,
+    DEPTH,
+    FOLLOW,
+    TRAVEL,
+    CameraMoveThresholds,
+    TravelThresholds,
+)
 
 # component -> (value when it rises, value when it falls, what the evidence calls it and its factor)
 VALUES: dict[str, tuple[str, str]] = {
@@ -20,6 +28,15 @@ VALUES: dict[str, tuple[str, str]] = {
     "y": ("tilt_up", "tilt_down"),
     "scale": ("track_up", "track_back"),
     "angle": ("roll", "roll"),
+}
+# What a flat move is called when layers move at different speeds under it.
+DEEPER: dict[str, str] = {
+    "pan_left": "truck_left",
+    "pan_right": "truck_right",
+    "tilt_up": "crane_up",
+    "tilt_down": "crane_down",
+    "track_up": "dolly_in",
+    "track_back": "dolly_out",
 }
 
 
@@ -116,18 +133,26 @@ def moves(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[Leg]:
     return sorted(found, key=lambda leg: -abs(leg.amount))
 
 
-def _confidence(amount: float, limits: CameraMoveThresholds, shot: Shot) -> float:
-    """Logistic in how far the amount is from the threshold, reduced when little of the picture was seen."""
+def _confidence(amount: float, limits: CameraMoveThresholds, shot: Shot, kept: float) -> float:
+    """Logistic in how far the amount is from the threshold, reduced when little of the picture was seen.
+
+    ``kept``: share of the picture that stays put on the screen.
+    """
     path = shot.camera
     margin = (amount - limits.least_move) / (limits.softness * limits.least_move)
     sure = 1 / (1 + np.exp(-np.clip(margin, -30, 30)))
-    seen = min(1.0, float(np.median(path.support)) / limits.full_support) if len(path.support) else 0.0
+    support = float(np.median(path.support)) + kept if len(path.support) else 0.0
+    seen = min(1.0, support / limits.full_support)
     return float(sure * (0.5 + 0.5 * seen) * path.trusted)
 
 
 @measures("camera_move")
 def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[Finding] | Abstention:
-    """fix, pan_*, tilt_*, track_*, roll; two values on a diagonal; a span for a move in part of the shot."""
+    """What the camera does; two values on a diagonal, a span for a move in part of the shot.
+
+    One sliding plate makes a pan and a truck the same picture, as it does a tilt and a crane, a track and a
+    dolly: the flat name is given unless layers are seen to move at different speeds.
+    """
     path = shot.camera
     if len(shot.gray) < limits.min_frames:
         return Abstention(f"fewer than {limits.min_frames} frames")
@@ -140,28 +165,79 @@ def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[
     parts = components(path)
     window = max(3, round(limits.smooth_seconds * shot.fps))
     extent = max(float(np.ptp(smoothed(v, window))) for v in parts.values())
-    found = []
-    for leg in moves(shot, limits):
+    found = moves(shot, limits)
+    if not found:
+        sure = _confidence(2 * limits.least_move - extent, limits, shot, 0.0)
+        drift = {"largest_drift_percent_of_width": round(100 * extent, 2)}
+        return [Finding("fix", sure, None, {**drift, **shared})]
+    depth = depth_of(shot)
+    name, sure = kind_of(shot, found[0], depth)
+    seen = {**shared, **depth.evidence()}
+    findings = []
+    for leg in found:
         whole = leg.last - leg.first + 1 >= limits.whole_share * len(shot.gray)
         span = None if whole else shot.span(leg.first, leg.last)
-        evidence = {**_amount(leg, path.size), **shared}
-        found.append(Finding(leg.value, _confidence(abs(leg.amount), limits, shot), span, evidence))
-    if found:
-        return found + _follow(shot, found, limits)
-    sure = _confidence(2 * limits.least_move - extent, limits, shot)
-    return [Finding("fix", sure, None, {"largest_drift_percent_of_width": round(100 * extent, 2), **shared})]
+        value = DEEPER[leg.value] if name == "layered" and leg.value in DEEPER else leg.value
+        # What the frame keeps to is no plate, but it is seen and explained.
+        certain = _confidence(abs(leg.amount), limits, shot, depth.standing)
+        certain *= sure if name in ("flat", "layered") else 1.0
+        findings.append(Finding(value, certain, span, {**_amount(leg, path.size), **seen}))
+    if name in ("orbit", "dolly_zoom"):
+        return [Finding(name, findings[0].confidence * sure, findings[0].span, findings[0].evidence)]
+    if name in ("follow", "follow_pan"):
+        findings.append(Finding(name, findings[0].confidence * sure, findings[0].span, findings[0].evidence))
+    return findings
 
 
-def _follow(shot: Shot, found: list[Finding], limits: CameraMoveThresholds) -> list[Finding]:
-    """``follow``, beside the pan or tilt it is made with, when the subject keeps its place on the screen."""
-    first = moves(shot, limits)[0]
-    if first.component not in ("x", "y") or abs(first.amount) < FOLLOW.least_travel:
-        return []
-    share = screen_share(shot, first.first, first.last)
-    if share is None or abs(share) > FOLLOW.most_share:
-        return []
-    sure = found[0].confidence * float(np.clip(1.0 - abs(share) / (2 * FOLLOW.most_share), 0.5, 1.0))
-    return [Finding("follow", sure, found[0].span, {"subject_moves_per_plate": round(share, 3)})]
+def kind_of(shot: Shot, leg: Leg, depth: Depth, limits: TravelThresholds = TRAVEL) -> tuple[str, float]:
+    """``flat``, ``layered``, ``follow``, ``follow_pan``, ``orbit`` or ``dolly_zoom``, and how sure that is.
+
+    A followed figure's cel stays put on the screen while each of its drawings is held; a figure that a pan
+    goes with is drawn on the plate and goes with it until the next drawing. In an orbit the figure stands
+    too, but nothing else moves as one.
+    """
+    if leg.component == "scale":
+        if depth.standing >= limits.keeps and depth.slower < limits.layered:
+            return "dolly_zoom", float(np.clip(0.45 + 0.2 * depth.standing / limits.keeps, 0.5, 0.95))
+        if depth.faster > max(depth.slower, limits.layered):
+            return "dolly_zoom", 0.5 + 0.4 * depth.faster
+        return _layered(depth.slower, limits)
+    if leg.component == "angle":
+        return "flat", 1.0
+    if depth.standing >= limits.follows:
+        always = depth.standing_always / depth.standing
+        loose = depth.evenly < limits.most_even
+        if leg.component == "x" and (loose or (always > limits.circled and depth.evenly < 0.8)):
+            held = depth.points >= DEPTH.least_points  # a figure redrawn on every frame is loose by itself
+            return "orbit", float(np.clip(0.5 + 1.5 * (0.8 - depth.evenly), 0.5, 0.9)) if held else 0.4
+        return "follow", float(np.clip(0.5 + 2 * (depth.standing - limits.follows), 0.5, 0.97))
+    if depth.loose > (limits.deep_held if depth.points >= DEPTH.least_points else limits.deep):
+        return "layered", 0.75
+    if depth.slower < limits.layered and abs(leg.amount) >= FOLLOW.least_travel:
+        share = screen_share(shot, leg.first, leg.last)
+        if share is not None and abs(share) <= FOLLOW.most_share:
+            sure = float(np.clip(1.0 - abs(share) / (2 * FOLLOW.most_share), 0.5, 1.0))
+            drawn_along = depth.points >= DEPTH.least_points or easing(shot, leg) > limits.eased
+            return ("follow_pan" if drawn_along else "follow"), sure
+    return _layered(depth.slower, limits)
+
+
+def _layered(certainty: float, limits: TravelThresholds) -> tuple[str, float]:
+    """``layered`` or ``flat`` by the certainty of a second layer."""
+    if certainty >= limits.layered:
+        return "layered", 0.5 + 0.5 * certainty
+    return "flat", 1.0 - 0.6 * certainty
+
+
+def easing(shot: Shot, leg: Leg) -> float:
+    """Speed in the middle third of a move over that in its first and last sixth: 1 for an even one."""
+    values = components(shot.camera)[leg.component][leg.first : leg.last + 1]
+    speed = np.abs(np.diff(values))
+    n = len(speed)
+    if n < 6:
+        return 1.0
+    ends = np.concatenate([speed[: max(n // 6, 1)], speed[-max(n // 6, 1) :]])
+    return float(np.median(speed[n // 3 : n - n // 3]) / max(float(np.median(ends)), 1e-9))
 
 
 def _amount(leg: Leg, size: tuple[int, int]) -> dict[str, float]:

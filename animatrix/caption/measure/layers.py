@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from animatrix.caption.measure.alignment import apply, compose, corners, track
-from animatrix.caption.measure.shot import Shot
+from animatrix.caption.measure.camera import CameraPath
 from animatrix.caption.measure.thresholds import CAMERA, LAYERS, LayerThresholds
 
 
@@ -31,20 +32,15 @@ class LayerSpeeds:
     stretches: int
 
 
-def stretches_of(shot: Shot, limits: LayerThresholds = LAYERS) -> list[tuple[int, int]]:
+def stretches_of(path: CameraPath, limits: LayerThresholds = LAYERS) -> list[tuple[int, int]]:
     """Up to ``limits.stretches`` pairs of frames between which the plate moves by about ``limits.reach``."""
-    path = shot.camera
-    width, height = path.size
     good = np.flatnonzero(~path.odd)
-    grid = np.stack(np.meshgrid(np.linspace(0, width - 1, 4), np.linspace(0, height - 1, 3)), -1).reshape(
-        -1, 2
-    )
+    grid = _grid(path.size)
     pairs: list[tuple[int, int]] = []
     start = 0
     for k in range(1, len(good)):
         a, b = int(good[start]), int(good[k])
-        step = compose(path.matrices[b], cv2.invertAffineTransform(path.matrices[a]))
-        far = float(np.median(np.linalg.norm(apply(step, grid) - grid, axis=1))) / width
+        far = _far(path, a, b, grid)
         if far >= limits.reach or b - a >= limits.longest:
             if far >= limits.least_reach and path.seen[a:b].mean() > 0.5:
                 pairs.append((a, b))
@@ -54,23 +50,64 @@ def stretches_of(shot: Shot, limits: LayerThresholds = LAYERS) -> list[tuple[int
     return pairs
 
 
-def layer_speeds(shot: Shot, limits: LayerThresholds = LAYERS) -> LayerSpeeds:
-    """Follow corners over the shot's stretches; empty where the plate does not move."""
-    width, height = shot.camera.size
+def held_pairs(path: CameraPath, new: np.ndarray, limits: LayerThresholds = LAYERS) -> list[tuple[int, int]]:
+    """Up to ``limits.stretches`` pairs of frames within one drawing between which the plate moves enough.
+
+    ``new`` bool [T-1] as ``Drawings`` has it.
+    """
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+    ends = np.concatenate([starts[1:] - 1, [len(new)]])
+    grid = _grid(path.size)
+    pairs = []
+    for a, b in zip(starts, ends, strict=True):
+        a, b = int(a), int(b)
+        b = min(b, a + limits.longest)
+        while b > a:
+            far = _far(path, a, b, grid)
+            if far <= 1.5 * limits.reach:
+                if far >= limits.least_held and not path.odd[a : b + 1].any():
+                    pairs.append((a, b))
+                break
+            b -= 1
+    if len(pairs) > limits.stretches:
+        pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, limits.stretches).round()]
+    return pairs
+
+
+def _grid(size: tuple[int, int]) -> np.ndarray:
+    x, y = np.meshgrid(np.linspace(0, size[0] - 1, 4), np.linspace(0, size[1] - 1, 3))
+    return np.stack([x, y], -1).reshape(-1, 2)
+
+
+def _far(path: CameraPath, a: int, b: int, grid: np.ndarray) -> float:
+    """How far the plate goes from frame a to b, the median over the picture, in shares of the width."""
+    step = compose(path.matrices[b], cv2.invertAffineTransform(path.matrices[a]))
+    return float(np.median(np.linalg.norm(apply(step, grid) - grid, axis=1))) / path.size[0]
+
+
+def layer_speeds(
+    gray: Sequence[np.ndarray] | np.ndarray,
+    path: CameraPath,
+    fps: float,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    limits: LayerThresholds = LAYERS,
+) -> LayerSpeeds:
+    """Follow corners over ``pairs`` of frames, the shot's stretches when None; empty where nothing moves."""
+    width, height = path.size
     parts = []
-    pairs = stretches_of(shot, limits)
+    pairs = stretches_of(path, limits) if pairs is None else pairs
     for n, (a, b) in enumerate(pairs):
-        tracks = track(shot.gray[a], shot.gray[b], corners(shot.gray[a], CAMERA.corner_floor))
+        tracks = track(gray[a], gray[b], corners(gray[a], CAMERA.corner_floor))
         if len(tracks) < limits.least_tracks:
             continue
-        step = compose(shot.camera.matrices[b], cv2.invertAffineTransform(shot.camera.matrices[a]))
+        step = compose(path.matrices[b], cv2.invertAffineTransform(path.matrices[a]))
         plate = apply(step, tracks.points) - tracks.points
         own = tracks.moved - tracks.points
         square = np.maximum((plate**2).sum(1), 1e-6)
         along = (own * plate).sum(1) / square
         across = (own[:, 1] * plate[:, 0] - own[:, 0] * plate[:, 1]) / square
-        films = (b - a) * 24.0 / shot.fps
-        keep = square > limits.least_pixels**2
+        films = (b - a) * 24.0 / fps
+        keep = square > max(limits.least_pixels, limits.least_shift * width) ** 2
         rows = (
             along,
             across,
@@ -84,7 +121,12 @@ def layer_speeds(shot: Shot, limits: LayerThresholds = LAYERS) -> LayerSpeeds:
         none = np.empty(0)
         return LayerSpeeds(none, none, np.empty((0, 2)), np.empty((0, 2)), none, none.astype(int), 0)
     ratio, off, at, moved, error, stretch = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return LayerSpeeds(ratio, off, at, moved, error, stretch, len(pairs))
+    # A stretch in which hardly a point lies where the plate moves shows no layer, and lacks none.
+    count = np.bincount(stretch, minlength=len(pairs))
+    kept = np.flatnonzero(count >= limits.least_tracks)
+    good = np.isin(stretch, kept)
+    stretch = np.searchsorted(kept, stretch[good])
+    return LayerSpeeds(ratio[good], off[good], at[good], moved[good], error[good], stretch, len(kept))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
+from animatrix.caption.joins import Join, Look, look
 from animatrix.caption.measure.cadence import Drawings, read_drawings
 from animatrix.caption.measure.camera import CameraPath, measure_path
+from animatrix.caption.measure.inking import mean_features
+from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds
 from animatrix.media import Frame
 
 REFERENCE_FPS = 24.0  # the rate at which animation is timed, and at which spans are counted
@@ -30,7 +33,8 @@ class Still:
 class Shot:
     """``gray`` uint8 ``[T,h,w]`` full range, longer side at most 320; ``colour`` uint8 ``[T,h,w,3]`` RGB,
     longer side at most 160; ``pts`` seconds [T] from the shot's first frame; ``fps`` of the container;
-    ``start`` seconds of the first frame in its file; ``vfr`` when the container's rate varies."""
+    ``start`` seconds of the first frame in its file; ``vfr`` when the container's rate varies; ``joins`` what
+    joins it to its neighbours where that is more than a hard cut, in frames of the shot."""
 
     gray: np.ndarray
     colour: np.ndarray
@@ -39,6 +43,12 @@ class Shot:
     stills: tuple[Still, ...] = field(default=(), repr=False)
     start: float = 0.0
     vfr: bool = False
+    joins: tuple[Join, ...] = ()
+
+    @cached_property
+    def looks(self) -> list[Look]:
+        """Every frame reduced further, to be compared with others at little cost."""
+        return [look(luma, colour) for luma, colour in zip(self.gray, self.colour, strict=True)]
 
     @cached_property
     def camera(self) -> CameraPath:
@@ -48,6 +58,21 @@ class Shot:
     def drawings(self) -> Drawings:
         return read_drawings(self.gray, self.camera.matrices, same=self.camera.same)
 
+    @cached_property
+    def layers(self) -> LayerSpeeds:
+        return layer_speeds(self.gray, self.camera, self.fps)
+
+    @cached_property
+    def held_layers(self) -> LayerSpeeds:
+        """The same between frames that show one and the same drawing of the figure."""
+        pairs = held_pairs(self.camera, self.drawings.new)
+        return layer_speeds(self.gray, self.camera, self.fps, pairs)
+
+    @cached_property
+    def inking(self) -> dict[str, float]:
+        """Features of the lines and the paint of its whole pictures; it must have one."""
+        return mean_features([still.rgb for still in self.stills])
+
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Container frames first..last (inclusive) as a span counted at 24 fps."""
         rate = REFERENCE_FPS / self.fps if not 23.0 <= self.fps <= 25.5 else 1.0
@@ -55,7 +80,9 @@ class Shot:
         return min(int(first * rate + 1e-6), end), end
 
 
-def shot_of(frames: Sequence[Frame], fps: float, vfr: bool = False) -> Shot:
+def shot_of(
+    frames: Sequence[Frame], fps: float, vfr: bool = False, joins: tuple[Join, ...] = ()
+) -> Shot:
     """The shot that consecutive frames of one size make. At most ``MAX_STILLS`` pictures are kept, evenly."""
     start = frames[0].seconds
     stills = [
@@ -74,4 +101,5 @@ def shot_of(frames: Sequence[Frame], fps: float, vfr: bool = False) -> Shot:
         stills=tuple(stills),
         start=start,
         vfr=vfr,
+        joins=joins,
     )

@@ -193,24 +193,28 @@ class CutThresholds:
     """A cut is a step of so many levels and so many times the liveliest of its calmer side."""
     blackout: float = 12.0
     """A picture that returns after so many black or white frames is the same shot."""
+    flash: float = 4.0
+    faded_ncc: float = 0.9
     same_ncc: float = 0.8
     same_share: float = 0.5
     """Correlation of blocks and share of blocks found again from which two pictures show the same place."""
+    least_drawn: float = 0.3
+    """Share of blocks that must show something to compare a place before and after a black: the last of an iris
+    shows a small round hole, whatever is in it."""
     longest: float = 48.0
     """Frames kept: the longest gradual join, with a plateau at either end."""
     windows: tuple[float, ...] = (12, 18, 24, 32, 40)
     least_spread: float = 12.0
     least_change: float = 10.0
-    most_step: float = 0.55
-    """Share of the whole change that one step of a gradual join may take."""
     least_ramp: float = 4.0
-    plateau: int = 2
-    mixed: float = 0.12
-    """Share of the other picture from which a frame counts as mixed; motion on a plateau stays below it."""
-    most_blended: float = 0.3
-    most_laid: float = 0.2
+    still_rising: float = 0.8
+    """Pace beyond either end, in shares of the pace between, at which a wipe is not over."""
+    most_uneven: float = 0.15
+    most_blended: float = 0.5
+    least_dip: float = 0.86
+    most_laid: float = 0.19
     """Change that neither a blend nor a patchwork explains. Within a dissolve a patchwork leaves 0.25, within
-    a wipe a blend leaves 0.33."""
+    a wipe a blend leaves 0.33; a blend loses up to half of the variance."""
 
 
 CUTS = CutThresholds()
@@ -223,10 +227,14 @@ class LayerThresholds:
     longest: int = 16
     """A stretch is long enough once the plate has moved that share of the width, or after so many frames if
     it has moved the lesser share; the tracker's pyramid follows 15% of the width."""
+    least_held: float = 0.005
+    """The same within one drawing: the figure's own motion is out of the way."""
     stretches: int = 6
     least_tracks: int = 12
-    least_pixels: float = 1.5
-    """Where the plate itself moves less (about the centre of a zoom) nothing can be told."""
+    least_pixels: float = 0.8
+    least_shift: float = 0.0047
+    """Where the plate itself moves less, in pixels or in shares of the width (about the centre of a zoom),
+    nothing can be told."""
     tracking: float = 0.35
     """Pixels by which a tracked point may be off."""
     straight: float = 0.15
@@ -270,6 +278,57 @@ GRAPHIC_DEVICE = GraphicDeviceThresholds()
 
 
 @dataclass(frozen=True)
+class DepthThresholds:
+    """What tells a layer of the set from a part of the figure; fitted on shots of the training split."""
+
+    least_points: int = 40
+    straight: float = 0.15
+    still: float = 0.15
+    """Speed in plates below which a point stays put on the screen."""
+    least_slow: float = 0.15
+    most_slow: float = 0.76
+    least_fast: float = 1.25
+    """Speeds of other layers relative to the first. The reference says 1.15; a figure's own sway
+    lies within 1.25."""
+    above: float = 0.08
+    """How much lower in the frame than the plate's middle a layer that outruns it may lie: near and low ones
+    outrun it under any camera that travels, far and high ones only when the lens changes too."""
+    full_share: float = 0.04
+    full_width: float = 0.4
+    full_lasting: float = 0.7
+    full_height: float = 0.4
+    """Share of points, width across the frame, share of stretches and height above the frame's lower edge from
+    which a group of equal speeds is surely a layer. A running figure's limbs reach 0.2 across and lie low."""
+
+
+DEPTH = DepthThresholds()
+
+
+@dataclass(frozen=True)
+class TravelThresholds:
+    """Which name a move has, given the depth in it."""
+
+    layered: float = 0.5
+    """Least certainty of a second layer from which a pan is a truck, a tilt a crane and a track a dolly."""
+    follows: float = 0.09
+    """Least share of points that stay put on the screen within one drawing: the cel of a followed figure."""
+    keeps: float = 0.05
+    """The same in a zoom, where fewer points of the plate move enough to tell: a dolly zoom."""
+    most_even: float = 0.6
+    """Among the points that move, the share that goes with the first layer below which there is no plate."""
+    circled: float = 0.8
+    """Share of the standing points that stand over several drawings too: a runner's do not, a model's do."""
+    deep: float = 0.42
+    deep_held: float = 0.45
+    """Share of points of no layer from which depth is continuous, over several drawings and within one."""
+    eased: float = 1.2
+    """Speed in the middle of the move over that at its ends, from which a frame is drawn along by a pan."""
+
+
+TRAVEL = TravelThresholds()
+
+
+@dataclass(frozen=True)
 class LineStyleThresholds:
     min_lines: int = 240
     """At 160x96 a full figure's outline is half a pixel wide: a hairline, a brush and a taper look alike."""
@@ -293,3 +352,57 @@ class ShadingTreatmentThresholds:
 
 
 SHADING_TREATMENT = ShadingTreatmentThresholds()
+
+
+@dataclass(frozen=True)
+class InterruptionThresholds:
+    """Changes in gray levels of a 32x18 picture."""
+
+    longest: float = 6.4
+    """Frames of film: the taxonomy's longest flash cut, and a frame lost to another rate."""
+    least_change: float = 8.0
+    most_left: float = 0.55
+    """What may be left of the change once the picture has returned: the figure moved on, the camera too."""
+
+
+INTERRUPTION = InterruptionThresholds()
+
+
+@dataclass(frozen=True)
+class ImpactThresholds:
+    """Limits of the tones (``measure/impact_frame.py``), midway between the kinds on training cases."""
+
+    min_frames: int = 3
+    longest: float = 4.4
+    softness: float = 0.12
+    least: float = 0.3
+    negative: float = 0.55
+    opposite: float = -0.2
+    """Measured on negatives: -0.36 and below."""
+    all_dark: float = 0.8
+    black_mean: float = 0.14
+    all_light: float = 0.7
+    white_dark: float = 0.035
+    white_chroma: float = 0.1
+    white_mean: float = 0.82
+    no_chroma: float = 0.05
+    ink_detail: float = 2.0
+    """Ink sketches have 4 to 7 times the fine contrast of the frame before, other drawings 0.6 to 1.3."""
+    ink_dark: float = 0.03
+    ink_light: float = 0.3
+    one_line: float = 0.94
+    """Colours along one line: 0.97 and up in tints and silhouettes, up to 0.91 in other pictures."""
+    bright_ground: float = 0.62
+    figure_dark: float = 0.008
+    figure_solid: float = 0.4
+    most_detail: float = 1.0
+    kept: float = 0.9
+    strong_chroma: float = 0.28
+    not_before: float = 0.985
+    radial: float = 0.38
+    """Bursts: 0.52 and up, silhouettes on a graded ground 0.32 to 0.39, others up to 0.23."""
+    unlike: float = 0.4
+    burst_chroma: float = 0.2
+
+
+IMPACT = ImpactThresholds()

@@ -78,13 +78,13 @@ def write_table(name: str, made: LinearTable, command: str, shots: int) -> None:
         }
         for i, feature in enumerate(made.features)
     }
-    document = {
+    head = {
         "command": command,
         "rows": shots,
         "values": list(made.values),
         "bias": [round(float(b), 3) for b in made.bias],
-        "features": rows,
     }
-    text = json.dumps(document, indent=1)
+    lines = [f"  {json.dumps(feature)}: {json.dumps(row)}" for feature, row in rows.items()]
+    text = json.dumps(head)[:-1] + ', "features": {\n' + ",\n".join(lines) + "\n}}"
     with written_whole(FITTED / f"{name}.json") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -73,11 +73,12 @@ READER = Reader(read, describe, "test-1")
 
 def poisoned(path: Path) -> Iterator[Shot]:
     """``read``, but a file's name may say what happens to whoever reads it."""
+    shots = read(path)
+    yield next(shots)
     word = path.stem.split("_")[0]
     if word in _POISON:
-        yield next(read(path))
         _POISON[word](path)
-    yield from read(path)
+    yield from shots
 
 
 def _once(path: Path) -> None:

@@ -14,14 +14,24 @@ from animatrix.corpus.settings import Thresholds
 from animatrix.corpus.shot import Box, Reader, cropped, seconds_of
 from animatrix.corpus.store import Store
 from animatrix.errors import AniMatrixError
-from animatrix.media import probe
+from animatrix.media import Fault, Trouble, probe
 
 SELF = "{source}"  # stands for the file's name in a record: equal files share one
 
 
+# After these the last shot ends where reading did, not where the film cuts.
+_ENDINGS = (Trouble.CUT_OFF, Trouble.SIZE_CHANGE, Trouble.TOO_SLOW, Trouble.STALLED, Trouble.CRASHED)
+_MAY_PASS = (Trouble.STALLED, Trouble.CRASHED)  # of the machine as likely as of the file: worth a second try
+
+
+class DecoderGaveUp(RuntimeError):
+    """The decoder hung or died; the file is tried again."""
+
+
 @dataclass(frozen=True)
 class ReadJob:
-    """Read the file at ``path`` and put what was found into the store under ``key``."""
+    """Read the file at ``path`` and put what was found into the store under ``key``; ``last`` when no further
+    try follows."""
 
     key: str
     name: str
@@ -29,12 +39,14 @@ class ReadJob:
     store: Store
     reader: Reader
     thresholds: Thresholds
+    last: bool = False
 
     kind = "read"
 
     def refused(self, reason: str, text: str) -> None:
         """Note that the file cannot be read, for good."""
-        self.store.save("read", self.key, {"shots": [], "fault": {"reason": reason, "text": text}})
+        fault = {"reason": reason, "text": text}
+        self.store.save("read", self.key, {"shots": [], "faults": [fault], "notes": []})
 
     def done(self) -> bool:
         return self.store.load("read", self.key) is not None
@@ -43,24 +55,57 @@ class ReadJob:
 def read_file(job: ReadJob, beat: Callable[[], None]) -> int:
     """Read one file and write its record; gives the number of shots.
 
-    A file that breaks off keeps the shots that were whole before the damage, and its fault is on record.
+    A file that breaks off keeps the shots that were whole before the damage, and its faults are on record.
 
     Raises:
-        OutOfSpace: the record could not be written. Everything else is a fault of the file.
+        OutOfSpace: the record could not be written.
+        DecoderGaveUp: the decoder hung or died, and another try follows.
     """
     shots: list[dict[str, Any]] = []
-    record: dict[str, Any] = {"shots": shots, "fault": None}
+    faults: list[dict[str, str]] = []
+    notes: list[str] = []
     try:
         info = probe(job.path)
-        for shot in job.reader.read(job.path):
+        film = job.reader.read(job.path)
+        report = getattr(film, "report", None)
+        damaged = 0
+        for shot in film:
             shots.append(_looked_at(shot, (info.width, info.height), job))
+            if report is not None:
+                if report.damaged > damaged:
+                    shots[-1]["reasons"].append(_MENDED)
+                damaged = report.damaged
             beat()
+        if report is not None:
+            faults, notes = _told(report.faults, shots, job)
     except AniMatrixError as error:
-        reason = str(error.code).replace("-", "_") if not shots else "damaged"
         text = str(error).replace(str(job.path), SELF).replace(job.path.name, SELF)
-        record["fault"] = {"reason": reason, "text": text}
-    job.store.save("read", job.key, record)
+        faults.append({"reason": str(error.code).replace("-", "_") if not shots else "cut_off", "text": text})
+    job.store.save("read", job.key, {"shots": shots, "faults": faults, "notes": notes})
     return len(shots)
+
+
+_MENDED = ["damaged", "the decoder had to guess parts of its frames"]
+
+
+def _told(
+    found: list[Fault], shots: list[dict[str, Any]], job: ReadJob
+) -> tuple[list[dict[str, str]], list[str]]:
+    """The film's faults of severity error, and the kinds of the others; marks the shots they spoil."""
+    faults, notes = [], []
+    for fault in found:
+        if fault.kind in _MAY_PASS and not job.last:
+            raise DecoderGaveUp(fault.message)
+        if fault.severity == "error":
+            faults.append({"reason": str(fault.kind), "text": f"{SELF} is {fault.message}"})
+        else:
+            notes.append(str(fault.kind))
+        if fault.kind in _ENDINGS and shots:
+            shots[-1]["reasons"].append(["cut_off", "the film breaks off in it"])
+        if fault.kind is Trouble.COMBED:
+            for shot in shots:
+                shot["reasons"].append(["combed", "two fields are woven into one frame"])
+    return faults, notes
 
 
 def _looked_at(shot: Any, size: tuple[int, int], job: ReadJob) -> dict[str, Any]:

@@ -6,7 +6,7 @@ that is itself killed says nothing about the file it was reading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from animatrix.corpus.analyse import ReadJob, read_file
@@ -52,7 +52,8 @@ def _attend(job: Job, child: Child, run: str, given_up: Any) -> Outcome:
         failures.append("ended its worker and whoever started it")
     while len(failures) < child.limits.tries:
         store.save("attempts", ledger, {"file": job.name, "failures": failures, "begun_by": run})
-        answer = child.run(_WORK[job.kind], job)
+        last = len(failures) + 1 == child.limits.tries
+        answer = child.run(_WORK[job.kind], replace(job, last=last))
         if given_up is not None and given_up.is_set():
             return Outcome(job.name)
         fault = answer.fault

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,14 +27,13 @@ class AniCaption:
     narrator: str = "none"
 
     def read(self, path: Path) -> Iterator[Any]:
+        """Tolerant: damage costs the shots it lies in. Repeats of a pulldown stay: clips are cut by frame."""
         from animatrix.caption import read_shots
 
-        return read_shots(path)
+        return read_shots(path, strict=False, even=False)
 
     def describe(self, shot: Any) -> dict[str, Any]:
-        from animatrix.caption import caption_shot
-
-        return caption_shot(shot).to_json()
+        return _captioner(self.narrator).read(shot).to_json()
 
     @property
     def version(self) -> str:
@@ -46,11 +46,18 @@ class AniCaption:
 
         root = Path(animatrix.__file__).parent
         said = hashlib.sha256(self.narrator.encode())
-        for part in ("caption", "knowledge", "media"):
-            for path in sorted((root / part).rglob("*")):
-                if path.suffix in (".py", ".yaml"):
-                    said.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+        parts = [root / "caption", root / "knowledge", root / "media", root.parent / "weights" / "recogniser"]
+        for path in sorted(path for part in parts for path in part.rglob("*")):
+            if path.suffix in (".py", ".yaml", ".json", ".safetensors"):
+                said.update(path.relative_to(root.parent).as_posix().encode() + path.read_bytes())
         return f"anicaption-{version('animatrix')}-{said.hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=1)
+def _captioner(narrator: str) -> Any:
+    from animatrix.caption.shots import Captioner
+
+    return Captioner(tell=narrator)
 
 
 def curate(
@@ -88,6 +95,7 @@ def curate(
         limits=Limits(stall_seconds=stall, memory=int(memory * (1 << 30))),
     )
     captioner = AniCaption(narrator)
+    _captioner(narrator)  # a spec that cannot be read is said now, not by every worker
     reader = Reader(captioner.read, captioner.describe, captioner.version)
     count = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
     done = run(source, out, reader, settings, engine, count, retry, Progress())
@@ -121,7 +129,7 @@ def _thresholds(written: list[str]) -> Any:
             raise _bad_option(f"--set {name}: {value!r} is not a {kind}") from None
         if not 0 <= chosen[name] < float("inf"):
             raise _bad_option(f"--set {name}: {value} is out of range", "give a number of at least 0")
-    if chosen.get("clip_side", 2) < 16:
+    if chosen.get("clip_side", 16) < 16:
         raise _bad_option("--set clip_side: a clip's longer side has at least 16 pixels")
     return Thresholds(**chosen)
 

@@ -31,6 +31,7 @@ from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Taxonomy
 
 Engine = Callable[[Sequence[Job], Limits, int], Iterator[Outcome]]
+_WORTH_A_RETRY = (QUARANTINED, "stalled", "crashed", "too_slow")
 ENGINES: dict[str, Engine] = {"local": run_locally, "ray": run_on_ray}
 
 
@@ -152,7 +153,7 @@ class _Run:
     def _forget_quarantined(self, jobs: dict[str, ReadJob]) -> None:
         for job in jobs.values():
             record = self.store.load("read", job.key)
-            if record and record["fault"] and record["fault"]["reason"] == QUARANTINED:
+            if record and any(fault["reason"] in _WORTH_A_RETRY for fault in record["faults"]):
                 self.store.forget("read", job.key)
 
     def _refuse_foreign(self, sources: Sequence[Source]) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+from av import VideoFrame
 
 from animatrix.corpus.settings import CUTTER_VERSION, digest
 from animatrix.corpus.store import Store, space_minded
 from animatrix.errors import AniMatrixError
-from animatrix.media import stream_frames, write_frames
+from animatrix.media import write_frames
+from animatrix.media.fields import taken_apart
+from animatrix.media.read import Decoding
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class CutJob:
     cuts: tuple[Cut, ...]
     side: int
     seconds: float
+    last: bool = False
 
     kind = "cut"
 
@@ -82,7 +87,7 @@ def cut_file(job: CutJob, beat: Callable[[], None]) -> int:
         OutOfSpace: a clip or its record could not be written. Everything else is a fault of the file.
     """
     missing = job.missing()
-    film = stream_frames(job.path, max_seconds=job.seconds)
+    film = _film(job.path, job.seconds)
     for done, cut in enumerate(missing):
         path = job.store.clip(cut.key)
         pictures = _pictures(cut, film, job.side)
@@ -117,11 +122,29 @@ def _counted(first: np.ndarray, rest: Iterator[np.ndarray], beat: Callable[[], N
         yield picture
 
 
-def _pictures(cut: Cut, film: Iterator[tuple[float, np.ndarray]], side: int) -> Iterator[np.ndarray]:
+def _film(path: Path, seconds: float) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+    """Seconds of each frame and how to get its picture uint8 ``[H,W,3]`` RGB, upright, fields taken apart.
+
+    Frames between the shots that are kept are decoded but never converted.
+    """
+    film = Decoding(path, max_seconds=seconds)
+    for t, frame, _ in taken_apart(iter(film)):
+        assert film.info is not None
+        yield t, partial(_picture, frame, film.info.rotation)
+
+
+def _picture(frame: VideoFrame, rotation: int) -> np.ndarray:
+    picture = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(picture, -(rotation // 90))) if rotation else picture
+
+
+def _pictures(
+    cut: Cut, film: Iterator[tuple[float, Callable[[], np.ndarray]]], side: int
+) -> Iterator[np.ndarray]:
     """The clip's frames at a steady rate, cropped and reduced; reads no further than its last one."""
     half = 0.5 / cut.fps
     shown = ((t - cut.start, picture) for t, picture in film if t > cut.start - half)
-    taken = ((t, _fit(picture, cut.crop, side)) for t, picture in islice(shown, cut.frames))
+    taken = ((t, _fit(picture(), cut.crop, side)) for t, picture in islice(shown, cut.frames))
     if not cut.vfr:
         yield from (picture for _, picture in taken)
         return

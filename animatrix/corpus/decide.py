@@ -7,23 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from animatrix.corpus.analyse import SELF
-from animatrix.corpus.attend import QUARANTINED
 from animatrix.corpus.duplicates import Look, alike_pairs, near_duplicates, repeated_sequences
 from animatrix.corpus.fingerprint import Fingerprint
 from animatrix.corpus.settings import Thresholds
 from animatrix.corpus.sources import Source
 
-# Reasons that are of a whole file. Others come with their filters, and from this module.
-FILE_REASONS = ("duplicate_file", "damaged", QUARANTINED, "file_unreadable", "file_too_large", "not_a_video")
-
 
 @dataclass(frozen=True)
 class Taken:
-    """A shot of a source: ``index`` its place in it, from 0; ``record`` as ``analyse`` has written it."""
+    """A shot of a source: ``index`` its place in it, from 0; ``record`` as ``analyse`` has written it;
+    ``notes`` what is unusual about its file."""
 
     source: Source
     index: int
     record: dict[str, Any]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,11 @@ def decide(sources: Sequence[Source], records: dict[str, dict[str, Any]], limits
             continue
         owners[source.sha256] = source.name
         record = records[source.sha256]
-        if fault := record["fault"]:
-            text = fault["text"].replace(SELF, source.name)
-            result.refused.append(_of_file(source, fault["reason"], text))
+        if faults := record["faults"]:
+            found = [(fault["reason"], fault["text"].replace(SELF, source.name)) for fault in faults]
+            result.refused.append(Refusal(source, -1, 0.0, 0.0, found))
         for index, shot in enumerate(record["shots"]):
-            shots.append(Taken(source, index, shot))
+            shots.append(Taken(source, index, shot, record["notes"]))
             seconds = shot["end"] - shot["start"]
             looks.append(Look(number, index, seconds, Fingerprint.from_json(shot["fingerprint"])))
     _judge(shots, looks, sources, limits, result)

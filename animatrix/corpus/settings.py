@@ -39,7 +39,7 @@ class Thresholds:
     text_share: float = 0.34  # of the pictures looked at
     # quality
     least_side: int = 240  # pixels of the shorter side, after the bars are cut off
-    most_edge_width: float = 6.5  # pixels of the source, the sharpest drawing's sharpest edges
+    most_edge_width: float = 5.5  # pixels of the source, the sharpest drawing's sharpest edges
     most_blockiness: float = 0.45  # how much stronger steps are on the 8-pixel grid than off it
     # duplicates
     hash_bits: int = 7  # of 63 may differ

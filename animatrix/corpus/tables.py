@@ -41,6 +41,7 @@ MANIFEST = {
     "clip_bytes": "int64",
     "phash": "list<string>",
     "figures": "string",
+    "notes": "list<string>",
 }
 REJECTS = {
     "source": "string",
@@ -97,6 +98,7 @@ def kept_row(shot: Taken, clip: dict[str, Any], clip_key: str, analyser: str) ->
         "clip_bytes": clip["bytes"],
         "phash": record["fingerprint"]["hashes"],
         "figures": _json(record["figures"]),
+        "notes": sorted(shot.notes),
     }
 
 

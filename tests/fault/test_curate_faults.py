@@ -23,7 +23,7 @@ from animatrix.corpus.manifest import Manifest
 from animatrix.corpus.store import OutOfSpace, Store
 
 TESTS = Path(__file__).parents[1]
-SHORT = Settings(limits=Limits(stall_seconds=4.0, memory=1 << 30))
+ONCE = Settings(limits=Limits(tries=1))
 
 
 def content(dataset: Path) -> dict[str, str]:
@@ -118,8 +118,6 @@ def test_flipped_bits_never_end_the_run(tmp_path, footage, seed):
 POISONS = {
     "exits": "exited with status 7",
     "killed": "killed by signal 9",
-    "hangs": "made no progress for 4 s",
-    "hogs": "took more than 1024 MB of memory",
     "huge": "ran out of memory",
     "raises": "failed: KeyError: 'no such drawing'",
 }
@@ -135,27 +133,42 @@ def poisoned_folder(folder: Path, words) -> Path:
 
 def test_a_file_that_ends_its_worker_is_quarantined_and_the_rest_complete(tmp_path):
     folder, out = poisoned_folder(tmp_path / "in", POISONS), tmp_path / "out"
-    done = curate(folder, out, POISONED, SHORT, workers=2)
+    done = curate(folder, out, POISONED, workers=2)
     assert done.refused == {QUARANTINED: len(POISONS)} and done.kept == 2
     for name, (reason, text) in reasons(out).items():
         assert reason == QUARANTINED
         assert text == f"the worker reading it {POISONS[name.split('_')[0]]}, 2 times"
     before = content(out)
-    again = curate(folder, out, POISONED, SHORT, workers=2)
+    again = curate(folder, out, POISONED, workers=2)
     assert (again.changed, again.files_read) == (False, 0) and content(out) == before
+
+
+@pytest.mark.parametrize(
+    ("word", "limits", "text"),
+    [
+        ("hangs", Limits(stall_seconds=5.0, tries=1), "made no progress for 5 s"),
+        ("hangs", Limits(seconds=5.0, tries=1), "took more than 5 s"),
+        ("hogs", Limits(memory=700 << 20, tries=1), "took more than 700 MB of memory"),
+    ],
+)
+def test_a_worker_is_ended_at_its_limits(tmp_path, word, limits, text):
+    folder, out = poisoned_folder(tmp_path / "in", [word]), tmp_path / "out"
+    done = curate(folder, out, POISONED, Settings(limits=limits))
+    assert done.refused == {QUARANTINED: 1} and done.kept == 2
+    assert text in reasons(out)[f"{word}_file.mp4"][1]
 
 
 def test_a_file_that_fails_once_is_read_at_the_second_try(tmp_path):
     folder, out = poisoned_folder(tmp_path / "in", ["once"]), tmp_path / "out"
-    done = curate(folder, out, POISONED, SHORT)
+    done = curate(folder, out, POISONED)
     assert done.refused == {} and done.kept == 4
     assert not list((out / "work" / "attempts").rglob("*.json"))
 
 
 def test_a_quarantined_file_is_read_again_when_asked(tmp_path):
     folder, out = poisoned_folder(tmp_path / "in", ["raises"]), tmp_path / "out"
-    assert curate(folder, out, POISONED, SHORT).refused == {QUARANTINED: 1}
-    done = curate(folder, out, READER, SHORT, retry=True)  # the same version: a reader that was repaired
+    assert curate(folder, out, POISONED, ONCE).refused == {QUARANTINED: 1}
+    done = curate(folder, out, READER, ONCE, retry=True)  # the same version: a reader that was repaired
     assert done.refused == {} and done.kept == 4
 
 

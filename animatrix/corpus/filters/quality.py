@@ -8,6 +8,7 @@ import numpy as np
 from animatrix.corpus.settings import Thresholds
 from animatrix.corpus.shot import Shot
 
+_STEP = 32  # levels; a larger one is a drawn edge
 _GRID = 8  # pixels: transform blocks of JPEG, MPEG-1/2/4 and the smallest common multiple of H.264's
 
 
@@ -56,14 +57,14 @@ def measure_blocks(shot: Shot) -> dict[str, float]:
 def blockiness(rgb: np.ndarray) -> float:
     """Relative excess of small steps across the borders of 8x8 blocks, at the phase where it is largest.
 
-    Ink lines and cel edges are steps, too: only steps of up to 16 levels count, and the second strongest
+    Ink lines and cel edges are steps, too: only small steps count, and the second strongest
     phase is what the strongest is held against, so that a drawing with a regular pattern is no codec.
     """
     gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)).astype(np.int16)
     excess = []
     for picture in (gray, gray.T):
         steps = np.abs(np.diff(picture, axis=1))
-        steps = np.where(steps <= 16, steps, 0).mean(0)
+        steps = np.where(steps <= _STEP, steps, 0).mean(0)
         usable = len(steps) // _GRID * _GRID
         if usable < 4 * _GRID:
             return 0.0

@@ -7,6 +7,7 @@ and screentone are small and bright, too, but do not stand on a line.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +18,10 @@ from animatrix.corpus.shot import Shot
 _LINES = 480  # height in pixels at which strokes are looked for
 _STROKE = 13  # pixels, broader is no stroke
 _CONTRAST = 60  # levels a stroke stands above what is round it
+_OF_BRIGHTEST = 0.55  # of what a stroke's brightest neighbour stands above its surroundings
+_MOST_SAME = 0.82  # of a line's letters may be of one breadth
+_LEAST_AREA = 12  # pixels
+_ONE_PAINT = 28  # levels by which letters of one line may differ
 
 
 def measure(shot: Shot) -> dict[str, float]:
@@ -53,60 +58,80 @@ def longest_line(rgb: np.ndarray) -> tuple[int, float] | None:
     gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     height, width = gray.shape
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_STROKE, _STROKE))
-    strokes = (cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, kernel) > _CONTRAST).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    above = np.asarray(cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, kernel))
+    # Between outlined letters the picture shows through, brighter than the outline, darker than the letter.
+    beside = np.asarray(cv2.dilate(above, np.ones((_STROKE, 2 * _STROKE), np.uint8)))
+    strokes = ((above > _CONTRAST) & (above > _OF_BRIGHTEST * beside)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     x, y, w, h, area = stats.T
     small = (h >= 0.014 * height) & (h <= 0.10 * height) & (w <= 0.12 * width)
-    filled = (area >= 0.12 * w * h) & (area >= 12) & (w <= 3 * h)
-    kept = np.flatnonzero(small & filled)
+    filled = (area >= 0.12 * w * h) & (area >= _LEAST_AREA) & (w <= 3 * h)
+    shapes = [
+        _Shape(
+            int(x[i]),
+            int(y[i]),
+            int(w[i]),
+            int(h[i]),
+            float(area[i] / (w[i] * h[i])),
+            _paint(gray, labels, i, stats),
+        )
+        for i in np.flatnonzero(small & filled)
+    ]
     best: tuple[int, float] | None = None
-    used: set[int] = set()
-    for seed in kept[np.argsort(-h[kept], kind="stable")]:  # tall letters first: they set the line
-        if int(seed) in used:
+    used: set[_Shape] = set()
+    for seed in sorted(shapes, key=lambda s: (-s.h, s.y, s.x)):  # tall letters first: they set the line
+        if seed in used:
             continue
-        line = _line(seed, kept, x, y, w, h)
-        used.update(int(i) for i in line)
-        if len(line) < 4 or not _one_paint(gray, strokes, line, x, y, w, h):
+        line = _line(seed, shapes)
+        used.update(line)
+        if len(line) < 4 or not _varied(line):
             continue
-        length = float(x[line[-1]] + w[line[-1]] - x[line[0]]) / width
+        length = (line[-1].x + line[-1].w - line[0].x) / width
         if best is None or len(line) > best[0]:
             best = (len(line), length)
     return best
 
 
-def _line(
-    seed: int, kept: np.ndarray, x: np.ndarray, y: np.ndarray, w: np.ndarray, h: np.ndarray
-) -> list[int]:
-    """Shapes on one line with ``seed``, left to right, without gaps broader than two letters."""
-    foot, tall = y + h, h[seed]
-    near = np.abs(foot[kept] - foot[seed]) <= max(2.0, 0.18 * tall)
-    like = (h[kept] >= 0.45 * tall) & (h[kept] <= 1.5 * tall)
-    row = kept[near & like]
-    row = row[np.argsort(x[row], kind="stable")]
-    parts: list[list[int]] = [[int(row[0])]]
+class _Shape(NamedTuple):
+    """A bright shape: its box in pixels, the share of it that is filled, and its paint (levels)."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+    fill: float
+    paint: float
+
+
+def _paint(gray: np.ndarray, labels: np.ndarray, index: int, stats: np.ndarray) -> float:
+    x, y, w, h, _ = stats[index]
+    part = (slice(y, y + h), slice(x, x + w))
+    return float(np.percentile(gray[part][labels[part] == index], 80))
+
+
+def _line(seed: _Shape, shapes: list[_Shape]) -> list[_Shape]:
+    """Shapes on a line with ``seed`` and in its paint, left to right, without gaps broader than two letters.
+
+    What shows through between outlined letters is as small and bright, but seldom of the letters' paint.
+    """
+    row = [
+        s
+        for s in shapes
+        if abs(s.y + s.h - seed.y - seed.h) <= max(2.0, 0.18 * seed.h)
+        and 0.45 * seed.h <= s.h <= 1.5 * seed.h
+        and abs(s.paint - seed.paint) <= _ONE_PAINT
+    ]
+    row.sort()
+    parts: list[list[_Shape]] = [[row[0]]]
     for before, after in pairwise(row):
-        if x[after] - (x[before] + w[before]) > 1.8 * tall:
+        if after.x - (before.x + before.w) > 1.8 * seed.h:
             parts.append([])
-        parts[-1].append(int(after))
-    return next(part for part in parts if int(seed) in part)
+        parts[-1].append(after)
+    return next(part for part in parts if seed in part)
 
 
-def _one_paint(
-    gray: np.ndarray,
-    strokes: np.ndarray,
-    line: list[int],
-    x: np.ndarray,
-    y: np.ndarray,
-    w: np.ndarray,
-    h: np.ndarray,
-) -> bool:
-    """Whether the shapes of a line have one brightness and differ in form: letters, no pattern or rain."""
-    levels, breadths, fills = [], [], []
-    for i in line:
-        part = (slice(y[i], y[i] + h[i]), slice(x[i], x[i] + w[i]))
-        inside = strokes[part] > 0
-        levels.append(np.percentile(gray[part][inside], 80))
-        breadths.append(w[i] / h[i])
-        fills.append(inside.mean())
-    varied = np.std(breadths) > 0.08 or np.std(fills) > 0.05
-    return bool(np.percentile(levels, 90) - np.percentile(levels, 10) <= 45 and varied)
+def _varied(line: list[_Shape]) -> bool:
+    """Whether the shapes of a line differ in form: letters do, a fence or the windows of a house do not."""
+    breadths = np.array([s.w for s in line])
+    same = np.abs(breadths / np.median(breadths) - 1) < 0.15
+    return bool(same.mean() <= _MOST_SAME)

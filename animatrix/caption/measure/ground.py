@@ -179,10 +179,8 @@ def _streaks(mask: np.ndarray) -> dict[str, float]:
     dx, dy = xs - middles[own, 0], ys - middles[own, 1]
     xx, yy, xy = (np.bincount(own, v, count) / n for v in (dx * dx, dy * dy, dx * dy))
     spread = np.hypot((xx - yy) / 2, xy)
-    long_, wide = (
-        np.sqrt(12 * ((xx + yy) / 2 + spread)),
-        np.sqrt(12 * np.maximum((xx + yy) / 2 - spread, 0) + 1),
-    )
+    middle = (xx + yy) / 2
+    long_, wide = np.sqrt(12 * (middle + spread)), np.sqrt(12 * np.maximum(middle - spread, 0) + 1)
     chosen = (long_ > 0.06 * height) & (long_ < 0.5 * height) & (long_ > 3.2 * wide) & (wide < 0.05 * height)
     chosen[0] = False
     angle = np.arctan2(2 * xy, xx - yy)[chosen]

@@ -4,9 +4,9 @@
 
 Films ten seconds with two cuts, encodes them as H.264, and loops the *packets* into a film of the wanted
 length (no frame is encoded twice), then reads its shots, guarded, and captions them (``--what caption``), or
-only cuts them (``shots``), or only scans (``scan``). Every ``--every`` seconds of the film the resident memory
-of this process and of its decode child is taken. Prints one JSON line: the samples, MiB by minute of film, and
-``grows``: the median of the last fifth over that of the second fifth, 1.0 when flat.
+only cuts them (``shots``), or only scans (``scan``). Every ``--every`` seconds of the film the resident
+memory of this process and of its decode child is taken. Prints one JSON line: the samples, MiB by minute of
+film, and ``grows``: the median of the last fifth over that of the second fifth, 1.0 when flat.
 """
 
 from __future__ import annotations

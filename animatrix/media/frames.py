@@ -51,7 +51,7 @@ def reduced_frame(
     luma, colour = _reduced(yuv)
     picture = twin = None
     if index % PICTURE_EVERY == 0:
-        picture = _upright(_fit(decoded.to_ndarray(format="rgb24", threads=1), PICTURE_SIDE), turns)
+        picture = _upright(_fit(_rgb(decoded), PICTURE_SIDE), turns)
     elif index % PICTURE_EVERY == 1:
         twin = _upright(_fit(_full(planes(yuv)[0], yuv), PICTURE_SIDE), turns)
         twin = twin.copy() if twin.base is not None else twin  # the decoder reuses its planes
@@ -88,6 +88,14 @@ def _yuv(frame: av.VideoFrame) -> av.VideoFrame:
     if frame.format.is_rgb:
         yuv.colorspace, yuv.color_range = _BT601[-1], ColorRange.MPEG
     return yuv
+
+
+def _rgb(frame: av.VideoFrame) -> np.ndarray:
+    """The whole picture; lies in the converted frame, which lives as long as it does."""
+    rgb = frame.reformat(format="rgb24", threads=1)
+    plane = rgb.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: rgb.height, : 3 * rgb.width].reshape(rgb.height, rgb.width, 3)
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import av
 import cv2
@@ -141,6 +142,11 @@ def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
     720 lines."""
     space = int(frame.colorspace)
     old = space in _BT601 or (space == _UNSPECIFIED and min(frame.width, frame.height) < 720)
+    return _matrix(old, _is_full(frame))
+
+
+@cache
+def _matrix(old: bool, full: bool) -> np.ndarray:
     red, blue = (0.299, 0.114) if old else (0.2126, 0.0722)
     green = 1 - red - blue
     matrix = np.array(
@@ -150,7 +156,7 @@ def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
             [1, 2 * (1 - blue), 0],
         ]
     )
-    gains, zero = ((1.0, 1.0, 1.0), 0.0) if _is_full(frame) else ((255 / 219, 255 / 224, 255 / 224), 16.0)
+    gains, zero = ((1.0, 1.0, 1.0), 0.0) if full else ((255 / 219, 255 / 224, 255 / 224), 16.0)
     matrix = matrix * np.array(gains)
     return np.column_stack([matrix, -matrix @ np.array([zero, 128.0, 128.0])])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,15 @@ def _clear(drawings, kind: int) -> float:
 
 
 def _modulated(kinds: np.ndarray, limits: CadenceTagThresholds) -> list[str] | None:
-    """The cadences of the two parts when one cut in time parts the runs into two pure kinds."""
+    """The cadences of the parts when one or two cuts in time part the runs into pure kinds."""
     best, names = 0.0, None
-    for cut in range(limits.part, len(kinds) - limits.part + 1):
-        parts = [kinds[:cut], kinds[cut:]]
-        tops = [int(np.bincount(p, minlength=5).argmax()) for p in parts]
-        purity = min(float((p == top).mean()) for p, top in zip(parts, tops, strict=True))
-        if tops[0] != tops[1] and purity > best:
-            best, names = purity, [NAMES[top] for top in tops]
+    last = len(kinds)
+    for first in range(limits.part, last - limits.part + 1):
+        for second in (last, *range(first + limits.part, last - limits.part + 1)):
+            parts = [part for part in (kinds[:first], kinds[first:second], kinds[second:]) if len(part)]
+            tops = [int(np.bincount(p, minlength=5).argmax()) for p in parts]
+            purity = min(float((p == top).mean()) for p, top in zip(parts, tops, strict=True))
+            purity -= 0.02 * (len(parts) - 2)  # two parts rather than three where both explain the runs
+            if all(a != b for a, b in pairwise(tops)) and purity > best:
+                best, names = purity, [NAMES[top] for top in tops]
     return names if best >= limits.part_purity else None

@@ -175,6 +175,17 @@ class CameraShakeThresholds:
     """Share of frames on which the jitter changes direction; a sway or an ease has few."""
     trusted_share: float = 0.7
     min_frames: int = 12
+    least_sway: float = 0.0007
+    """RMS about a smooth trend, in the axis with less of it. Measured: 0.1 to 0.17% of the height when
+    carried, 0.05% at most on the stand; the taxonomy's band begins at 0.05%."""
+    sway_turns: tuple[float, float] = (2.0, 8.0)
+    """Turns a second of a sway below 4 Hz; an ease has one, a shake twenty."""
+    sway_smooth: float = 0.12
+    sway_seconds: float = 1.0
+    sway_support: float = 0.6
+    travels: float = 0.03
+    along: float = 3.0
+    """In a move of so much of the width, jitter along it counts up to so many times that across it."""
 
 
 CAMERA_SHAKE = CameraShakeThresholds()
@@ -191,26 +202,33 @@ class CutThresholds:
     least_step: float = 3.0
     least_peak: float = 1.2
     """A cut is a step of so many levels and so many times the liveliest of its calmer side."""
+    most_pinned: float = 0.2
+    """Share of drawn blocks that stay where they are from which the ground was changed, not the shot."""
     blackout: float = 12.0
     """A picture that returns after so many black or white frames is the same shot."""
     flash: float = 4.0
     faded_ncc: float = 0.9
+    same_together: float = 0.35
     same_ncc: float = 0.8
     same_share: float = 0.5
     """Correlation of blocks and share of blocks found again from which two pictures show the same place."""
     least_drawn: float = 0.3
     """Share of blocks that must show something to compare a place before and after a black: the last of an iris
     shows a small round hole, whatever is in it."""
+    whip_pace: float = 5.0
+    whip_streak: float = 0.3
+    """Mean step on either side of a cut in a whip, and change of log(contrast across / contrast down)."""
     longest: float = 48.0
     """Frames kept: the longest gradual join, with a plateau at either end."""
     windows: tuple[float, ...] = (12, 18, 24, 32, 40)
     least_spread: float = 12.0
     least_change: float = 10.0
     least_ramp: float = 4.0
-    still_rising: float = 0.8
+    still_rising: float = 0.65
     """Pace beyond either end, in shares of the pace between, at which a wipe is not over."""
     most_uneven: float = 0.15
     most_blended: float = 0.5
+    sure_blended: float = 0.12
     least_dip: float = 0.86
     most_laid: float = 0.19
     """Change that neither a blend nor a patchwork explains. Within a dissolve a patchwork leaves 0.25, within
@@ -297,8 +315,8 @@ class DepthThresholds:
     full_width: float = 0.4
     full_lasting: float = 0.7
     full_height: float = 0.4
-    """Share of points, width across the frame, share of stretches and height above the frame's lower edge from
-    which a group of equal speeds is surely a layer. A running figure's limbs reach 0.2 across and lie low."""
+    """Share of points, width across the frame, share of stretches and height above the frame's lower edge
+    from which a group of equal speeds is surely a layer. A running figure's limbs reach 0.2 across and lie low."""
 
 
 DEPTH = DepthThresholds()
@@ -406,3 +424,49 @@ class ImpactThresholds:
 
 
 IMPACT = ImpactThresholds()
+
+
+@dataclass(frozen=True)
+class TransitionThresholds:
+    """Lengths in frames of film, changes in gray levels of a 16x9 picture."""
+
+    min_frames: int = 3
+    windows: tuple[float, ...] = (8, 12, 16, 24, 32)
+    longest: float = 36.0
+    least_length: float = 3.5
+    least_change: float = 8.0
+    most_left: float = 0.3
+    """What the first frame of a rise may already show."""
+    most_uneven: float = 0.1
+    most_uneven_iris: float = 0.2
+    most_blended: float = 0.3
+    most_laid: float = 0.15
+    most_flashes: int = 3
+    most_returned: float = 0.45
+    flash_ncc: float = 0.75
+    flash_together: float = 0.35
+    """Likeness of blocks from which an interruption shows the same picture otherwise lit or moved."""
+
+
+TRANSITION = TransitionThresholds()
+
+
+@dataclass(frozen=True)
+class PaletteThresholds:
+    least_detail: float = 1.5
+    """Standard deviation in gray levels of the liveliest frame, below which there is nothing drawn."""
+    most_strange: float = 0.2
+    """Share of colour statistics that may lie outside the reach of the fitted table."""
+
+
+PALETTE = PaletteThresholds()
+
+
+@dataclass(frozen=True)
+class FinishThresholds:
+    least_detail: float = 1.5
+    """As for the palette."""
+    most_strange: float = 0.2
+
+
+FINISH = FinishThresholds()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import time
@@ -58,6 +59,15 @@ def _shot(pictures: list[np.ndarray], start: float) -> Shot:
     colour = np.stack([cv2.resize(p, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for p in pictures])
     stills = tuple(Still(i, pictures[i]) for i in range(0, len(pictures), 12))
     return Shot(gray, colour, np.arange(len(pictures)) / 24.0, 24.0, stills, start)
+
+
+def content(dataset: Path) -> dict[str, str]:
+    """Hash of every file of a dataset but its working notes."""
+    return {
+        path.relative_to(dataset).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(dataset.rglob("*"))
+        if path.is_file() and path.relative_to(dataset).parts[0] != "work"
+    }
 
 
 def describe(shot: Shot) -> dict[str, Any]:

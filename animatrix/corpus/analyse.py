@@ -13,7 +13,9 @@ from animatrix.corpus.fingerprint import fingerprint
 from animatrix.corpus.settings import Thresholds
 from animatrix.corpus.shot import Box, Reader, cropped, seconds_of
 from animatrix.corpus.store import Store
-from animatrix.errors import AniMatrixError
+from animatrix.errors import AniMatrixError, Code
+from animatrix.knowledge import Directive
+from animatrix.knowledge.timing import reference_frames
 from animatrix.media import Fault, Trouble, probe
 
 SELF = "{source}"  # stands for the file's name in a record: equal files share one
@@ -22,6 +24,15 @@ SELF = "{source}"  # stands for the file's name in a record: equal files share o
 # After these the last shot ends where reading did, not where the film cuts.
 _ENDINGS = (Trouble.CUT_OFF, Trouble.SIZE_CHANGE, Trouble.TOO_SLOW, Trouble.STALLED, Trouble.CRASHED)
 _MAY_PASS = (Trouble.STALLED, Trouble.CRASHED)  # of the machine as likely as of the file: worth a second try
+# Other errors are of the captioner or of the machine, and are not written down against the file.
+_OF_THE_FILE = (
+    Code.FILE_MISSING,
+    Code.FILE_NOT_A_FILE,
+    Code.FILE_TOO_LARGE,
+    Code.FILE_UNREADABLE,
+    Code.NOT_A_VIDEO,
+    Code.DECODER_FAILED,
+)
 
 
 class DecoderGaveUp(RuntimeError):
@@ -79,6 +90,10 @@ def read_file(job: ReadJob, beat: Callable[[], None]) -> int:
         if report is not None:
             faults, notes = _told(report.faults, shots, job)
     except AniMatrixError as error:
+        if error.code not in _OF_THE_FILE:
+            raise
+        if error.code is Code.DECODER_FAILED and not job.last:
+            raise DecoderGaveUp(error.message) from None
         text = str(error).replace(str(job.path), SELF).replace(job.path.name, SELF)
         faults.append({"reason": str(error.code).replace("-", "_") if not shots else "cut_off", "text": text})
     job.store.save("read", job.key, {"shots": shots, "faults": faults, "notes": notes})
@@ -121,6 +136,7 @@ def _looked_at(shot: Any, size: tuple[int, int], job: ReadJob) -> dict[str, Any]
         width, height = crop[2:]
     figures, reasons = judged(shot, (width, height), job.thresholds)
     start = float(shot.start)
+    caption = None if reasons else job.reader.describe(shot)
     return {
         "start": round(start, 6),
         "end": round(start + seconds_of(shot), 6),
@@ -132,5 +148,28 @@ def _looked_at(shot: Any, size: tuple[int, int], job: ReadJob) -> dict[str, Any]
         "figures": {name: round(value, 4) for name, value in figures.items()},
         "reasons": [list(reason) for reason in reasons],
         "fingerprint": fingerprint(shot).to_json(),
-        "caption": None if reasons else job.reader.describe(shot),
+        "caption": caption,
+        "directive": None if caption is None else _directive(caption, len(shot.gray), float(shot.fps)),
     }
+
+
+def _directive(caption: dict[str, Any], frames: int, fps: float) -> dict[str, Any]:
+    """The caption as a canonical directive.
+
+    Animation is timed at 24 frames a second; containers near that rate hold its frames one to one, and the
+    captioner counts them so. A span that covers the shot is no span.
+    """
+    rate = 24.0 if 23.0 <= fps <= 25.5 else round(fps, 6)
+    whole = reference_frames(frames, rate) - 1
+    tags = {}
+    for field, found in caption["tags"].items():
+        tags[field] = [
+            {
+                "value": tag["value"],
+                "span": None if first == 0 and last >= whole else [first, min(last, whole)],
+            }
+            for tag in found
+            for first, last in [tag["span"]]
+        ]
+    written = {"narrative": caption["narrative"], "tags": tags, "frames": frames, "fps": rate}
+    return Directive.model_validate(written, context={"source": "caption"}).canonical()

@@ -75,7 +75,8 @@ def _attend(job: Job, child: Child, run: str, given_up: Any) -> Outcome:
 def _stops(error: BaseException) -> bool:
     """Whether an error is of the machine and not of the file."""
     return isinstance(error, OutOfSpace | ImportError) or (
-        isinstance(error, AniMatrixError) and error.code in (Code.NOT_WRITABLE, Code.MODEL_MISSING)
+        isinstance(error, AniMatrixError)
+        and error.code in (Code.NOT_WRITABLE, Code.MODEL_MISSING, Code.MODEL_MISMATCH, Code.BAD_OPTION)
     )
 
 

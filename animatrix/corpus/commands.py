@@ -95,7 +95,8 @@ def curate(
         limits=Limits(stall_seconds=stall, memory=int(memory * (1 << 30))),
     )
     captioner = AniCaption(narrator)
-    _captioner(narrator)  # a spec that cannot be read is said now, not by every worker
+    if not narrator.startswith("transformers:"):  # which would load the model here as well
+        _captioner(narrator)  # a spec that cannot be read is said now, before any work
     reader = Reader(captioner.read, captioner.describe, captioner.version)
     count = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
     done = run(source, out, reader, settings, engine, count, retry, Progress())

@@ -58,20 +58,7 @@ REJECTS = {
 def kept_row(shot: Taken, clip: dict[str, Any], clip_key: str, analyser: str) -> dict[str, Any]:
     """A row of the manifest. Tags are the canonical directive; ``labels`` repeats them as field=value."""
     record, caption = shot.record, shot.record["caption"]
-    whole = max((tag["span"][1] for tags in caption["tags"].values() for tag in tags), default=0)
-    tags = {
-        field: [{"value": t["value"], "span": None if t["span"] == [0, whole] else t["span"]} for t in found]
-        for field, found in caption["tags"].items()
-    }
-    directive = Directive.model_validate(
-        {
-            "narrative": caption["narrative"],
-            "tags": tags,
-            "frames": record["frames"],
-            "fps": record["fps"],
-        },
-        context={"source": "caption"},
-    )
+    directive = Directive.model_validate(record["directive"], context={"source": "caption"})
     sure = {field: {t["value"]: t["confidence"] for t in found} for field, found in caption["tags"].items()}
     told_by = {field: {t["value"]: t["source"] for t in found} for field, found in caption["tags"].items()}
     width, height = record["source_size"]

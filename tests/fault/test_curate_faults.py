@@ -3,7 +3,6 @@ leaves nothing half written."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import POISONED, READER, drawn, film
+from films import POISONED, READER, content, drawn, film
 
 from animatrix.corpus import Limits, Settings, curate
 from animatrix.corpus.attend import QUARANTINED
@@ -24,15 +23,6 @@ from animatrix.corpus.store import OutOfSpace, Store
 
 TESTS = Path(__file__).parents[1]
 ONCE = Settings(limits=Limits(tries=1))
-
-
-def content(dataset: Path) -> dict[str, str]:
-    """Hash of every file of a dataset but its working notes."""
-    return {
-        path.relative_to(dataset).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(dataset.rglob("*"))
-        if path.is_file() and path.relative_to(dataset).parts[0] != "work"
-    }
 
 
 def leftovers(dataset: Path) -> list[Path]:
@@ -99,7 +89,7 @@ def test_bad_files_cost_themselves_only_and_are_named(tmp_path, footage):
     assert {k[0] for k in kept} <= {"good.mp4", "truncated.mp4"} and done.kept == len(kept)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10))])
 def test_flipped_bits_never_end_the_run(tmp_path, footage, seed):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -147,7 +137,7 @@ def test_a_file_that_ends_its_worker_is_quarantined_and_the_rest_complete(tmp_pa
     ("word", "limits", "text"),
     [
         ("hangs", Limits(stall_seconds=5.0, tries=1), "made no progress for 5 s"),
-        ("hangs", Limits(seconds=5.0, tries=1), "took more than 5 s"),
+        pytest.param("hangs", Limits(seconds=5.0, tries=1), "took more than 5 s", marks=pytest.mark.slow),
         ("hogs", Limits(memory=700 << 20, tries=1), "took more than 700 MB of memory"),
     ],
 )
@@ -165,6 +155,7 @@ def test_a_file_that_fails_once_is_read_at_the_second_try(tmp_path):
     assert not list((out / "work" / "attempts").rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_a_quarantined_file_is_read_again_when_asked(tmp_path):
     folder, out = poisoned_folder(tmp_path / "in", ["raises"]), tmp_path / "out"
     assert curate(folder, out, POISONED, ONCE).refused == {QUARANTINED: 1}
@@ -231,6 +222,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path, footage,
     assert not leftovers(out)
 
 
+@pytest.mark.slow
 def test_killed_runs_do_not_count_against_the_file_they_were_reading(tmp_path, footage):
     out = tmp_path / "dataset"
     for _ in range(3):
@@ -275,7 +267,7 @@ def test_a_second_run_on_one_dataset_is_refused(tmp_path, footage):
         curate(footage, out, READER)
 
 
-@pytest.mark.parametrize("phase", ["read", "cut", "tables"])
+@pytest.mark.parametrize("phase", [pytest.param("read", marks=pytest.mark.slow), "cut", "tables"])
 def test_a_full_disk_stops_the_run_and_the_next_goes_on(tmp_path, footage, undisturbed, phase, monkeypatch):
     """A limit on the size of files stands in for the disk: it is kept by workers, too."""
     out = tmp_path / "dataset"

@@ -73,7 +73,7 @@ def longest_line(rgb: np.ndarray) -> tuple[int, float] | None:
             int(w[i]),
             int(h[i]),
             float(area[i] / (w[i] * h[i])),
-            _paint(gray, labels, i, stats),
+            _paint(gray, labels, int(i), stats),
         )
         for i in np.flatnonzero(small & filled)
     ]

@@ -10,20 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from films import READER, drawn, film
+from films import READER, content, drawn, film
 
 from animatrix.corpus import Manifest, Reader, Settings, Thresholds, curate
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Taxonomy
 from animatrix.media import probe, read_clip
-
-
-def content(dataset: Path) -> dict[str, str]:
-    return {
-        path.relative_to(dataset).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(dataset.rglob("*"))
-        if path.is_file() and path.relative_to(dataset).parts[0] != "work"
-    }
 
 
 def boxed(frames: np.ndarray) -> np.ndarray:

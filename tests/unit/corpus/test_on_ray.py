@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import pytest
-from films import POISONED, READER, drawn, film
+from films import POISONED, READER, content, drawn, film
 
 from animatrix.corpus import Manifest, curate
 from animatrix.corpus.attend import QUARANTINED
 
 pytest.importorskip("ray.data")
-
-
-def content(dataset: Path) -> dict[str, str]:
-    return {
-        path.relative_to(dataset).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(dataset.rglob("*"))
-        if path.is_file() and path.relative_to(dataset).parts[0] != "work"
-    }
 
 
 @pytest.mark.slow  # a minute: Ray starts twice

@@ -12,7 +12,7 @@ a row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +50,13 @@ class TagEmbeds(NamedTuple):
     span: Tensor
     spanned: Tensor
     mask: Tensor
+
+
+def no_tags(batch: int, dim: int, like: Tensor) -> TagEmbeds:
+    """Embeds of ``batch`` empty sets: every path adds zeros. For where the same layers must always run."""
+    off = torch.zeros(batch, 1, dtype=torch.bool, device=like.device)
+    zeros = like.new_zeros(batch, 1, dim)
+    return TagEmbeds(zeros, zeros[:, 0], like.new_zeros(batch, 1, 2), off, off)
 
 
 def tag_rows(taxonomy: Taxonomy) -> tuple[list[str], list[str]]:
@@ -130,6 +137,35 @@ class TagEncoder(ModelMixin, ConfigMixin):
         self.register = nn.Parameter(torch.randn(dim) * 0.5)
         self.layers = nn.ModuleList(SetAttention(dim, num_heads) for _ in range(num_layers))
         self.norm_final = nn.LayerNorm(dim)
+
+    @classmethod
+    def from_pretrained(cls, path: Any, *, taxonomy: Taxonomy | None = None, **kwargs: Any) -> TagEncoder:
+        """diffusers' ``from_pretrained``, for weights that ``taxonomy`` (default: the shipped one) covers.
+
+        Raises:
+            AniMatrixError: TAXONOMY_VERSION, as :meth:`check_rows`.
+        """
+        encoder = super().from_pretrained(path, **kwargs)
+        encoder.check_rows(taxonomy)
+        return encoder
+
+    def check_rows(self, taxonomy: Taxonomy | None = None) -> None:
+        """Refuse rows that ``taxonomy`` (default: the shipped one) does not have.
+
+        Raises:
+            AniMatrixError: TAXONOMY_VERSION, naming the first.
+        """
+        taxonomy = Taxonomy.default() if taxonomy is None else taxonomy
+        known = [set(rows) for rows in tag_rows(taxonomy)]
+        for rows, ours in zip((self.config.field_rows, self.config.value_rows), known, strict=True):
+            for row in rows:
+                if row not in ours:
+                    raise AniMatrixError(
+                        Code.TAXONOMY_VERSION,
+                        f"the weights know {row}, which taxonomy {taxonomy.version} does not have; they were "
+                        f"made for {self.config.taxonomy_version}",
+                        "update animatrix, or use weights of its taxonomy",
+                    )
 
     @property
     def _rows(self) -> tuple[dict[str, int], dict[str, int]]:

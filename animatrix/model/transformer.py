@@ -17,21 +17,36 @@ tags or not:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
-from diffusers.models.transformers.transformer_wan import WanTimeTextImageEmbedding, WanTransformer3DModel
+from diffusers.models.transformers.transformer_wan import (
+    WanRotaryPosEmbed,
+    WanTimeTextImageEmbedding,
+    WanTransformer3DModel,
+)
 from diffusers.utils import apply_lora_scale
 from torch import Tensor, nn
 
-from animatrix.model.tags import TagEmbeds
+from animatrix.errors import AniMatrixError, Code
+from animatrix.model.conditions import BlockContext, Conditions, KeptKeysAttnProcessor, prefetches_leaves
+from animatrix.model.key_names import first_wrong_key
+from animatrix.model.tags import TagEmbeds, no_tags
+
+# What ``enable_cache`` would accept and run wrong, by what was tried on tiny models.
+REFUSED_CACHES = {
+    "PyramidAttentionBroadcastConfig": "gives the pass without a prompt the attention of the pass with one",
+    "FasterCacheConfig": "does not know Wan's forward",
+    "TextKVCacheConfig": "does nothing on Wan; keys and values are kept by prepare()",
+}
 
 
 class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
     """Wan's condition embedder, same parameters, with a tag shift on the time embedding before it is
-    projected.
+    projected, and without embedding text and image again where they are known.
     """
 
     def forward(
@@ -41,20 +56,20 @@ class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
         encoder_hidden_states_image: Tensor | None = None,
         timestep_seq_len: int | None = None,
         tag_shift: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        if tag_shift is None:
-            return super().forward(
-                timestep, encoder_hidden_states, encoder_hidden_states_image, timestep_seq_len
-            )
+        embedded: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         freqs = self.timesteps_proj(timestep)
         if timestep_seq_len is not None:
             freqs = freqs.unflatten(0, (-1, timestep_seq_len))
-            tag_shift = tag_shift.unsqueeze(1)
         dtype = next(iter(self.time_embedder.parameters())).dtype
         if freqs.dtype != dtype and dtype != torch.int8:
             freqs = freqs.to(dtype)
-        temb = self.time_embedder(freqs).type_as(encoder_hidden_states) + tag_shift
+        temb = self.time_embedder(freqs).type_as(encoder_hidden_states)
+        if tag_shift is not None:
+            temb = temb + (tag_shift if timestep_seq_len is None else tag_shift.unsqueeze(1))
         timestep_proj = self.time_proj(self.act_fn(temb))
+        if embedded:
+            return temb, timestep_proj, None, None
         text = self.text_embedder(encoder_hidden_states)
         image = encoder_hidden_states_image
         return temb, timestep_proj, text, None if image is None else self.image_embedder(image)
@@ -137,6 +152,10 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         self.tag_to_frames: nn.Linear | None = (
             nn.Linear(tag_temporal_scale * tag_dim, inner_dim, bias=False) if tag_track else None
         )
+        if image_dim is not None and text_len != 512:
+            raise ValueError(f"image embeds need Wan's 512 text slots, not text_len={text_len}")
+        for block in self.blocks:
+            block.attn2.set_processor(KeptKeysAttnProcessor())
         self.init_tag_paths()
 
     def init_tag_paths(self) -> None:
@@ -160,18 +179,92 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             ValueError: if a weight of ``wan`` has no place here, or one here was not filled.
         """
         config = {k: v for k, v in wan.config.items() if not k.startswith("_")}
+        model = cls.from_state({**config, **tag_options}, wan.state_dict())
+        model.rope = wan.rope  # not in the state dict, and perhaps on another device
+        return model.train(wan.training)
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> AniMatrixTransformer3DModel:
+        """A model that adopts the tensors of ``state``, in diffusers' names; absent tag paths start at zero.
+
+        Raises:
+            ValueError: naming the first key that is missing or has no place; nothing is adopted by halves.
+        """
         with torch.device("meta"):
-            model = cls(**{**config, **tag_options})
-        missing, unexpected = model.load_state_dict(wan.state_dict(), strict=False, assign=True)
+            model = cls(**config)
+        missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
         missing = [k for k in missing if not k.startswith("tag_")]
         if missing or unexpected:
             raise ValueError(f"not the weights of this Wan config: {(missing + unexpected)[0]}")
-        model.rope = wan.rope  # its buffers are not in the state dict
-        for path in model._tag_paths():
-            path.to_empty(device=wan.device)
-            path.to(wan.dtype)
-        model.init_tag_paths()
-        return model.train(wan.training)
+        model.rope = WanRotaryPosEmbed(
+            model.config.attention_head_dim, model.config.patch_size, model.config.rope_max_seq_len
+        ).to(model.patch_embedding.weight.device)
+        model._open_missing_paths()
+        return model
+
+    def _open_missing_paths(self) -> None:
+        """Give zeros to tag paths that a checkpoint lacked (still on meta), beside the other weights."""
+        for path in self._tag_paths():
+            if path.weight.is_meta:
+                path.to_empty(device=self.patch_embedding.weight.device)
+                path.to(self.patch_embedding.weight.dtype)
+                nn.init.zeros_(path.weight)
+
+    @classmethod
+    def from_single_file(cls, path: Any, *args: Any, **kwargs: Any) -> AniMatrixTransformer3DModel:
+        """:func:`animatrix.model.loading.load_transformer`. diffusers' own renames the keys of a file that
+        needs none, and loses weights without a word.
+        """
+        from animatrix.model.loading import load_transformer
+
+        return load_transformer(path, *args, **kwargs)
+
+    @classmethod
+    def _load_pretrained_model(
+        cls, model: Any, state_dict: Any, files: Any, name: Any, loaded_keys: list[str], **kwargs: Any
+    ) -> Any:
+        """diffusers' loading, for a checkpoint that fits exactly; a plain Wan folder gets fresh tag paths."""
+        if kwargs.get("hf_quantizer") is None:
+            expected, ignored = model.state_dict().keys(), cls._keys_to_ignore_on_load_unexpected
+            have = [k for k in loaded_keys if not any(part in k for part in ignored)]
+            paths = [k for k in expected if k.startswith("tag_")]
+            fresh = set(paths) if not set(paths) & set(have) else set()
+            first_wrong_key(str(name), [k for k in expected if k not in fresh], have)
+        loaded = super()._load_pretrained_model(model, state_dict, files, name, loaded_keys, **kwargs)
+        model._open_missing_paths()
+        return loaded
+
+    def enable_cache(self, config: Any) -> None:
+        """diffusers' ``enable_cache``, less the caches that give wrong results on Wan (REFUSED_CACHES).
+
+        Raises:
+            AniMatrixError: BAD_OPTION for one of those.
+        """
+        name = type(config).__name__
+        if name in REFUSED_CACHES:
+            raise AniMatrixError(
+                Code.BAD_OPTION,
+                f"{name.removesuffix('Config')} {REFUSED_CACHES[name]}",
+                "use FirstBlockCacheConfig, MagCacheConfig or TaylorSeerCacheConfig",
+            )
+        super().enable_cache(config)
+
+    def prepare(
+        self,
+        encoder_hidden_states: Tensor,
+        encoder_hidden_states_image: Tensor | None = None,
+        tags: TagEmbeds | None = None,
+        *,
+        keep_keys: bool = True,
+    ) -> Conditions:
+        """Conditions of one guidance pass of a request, to hand to every forward of it in place of the text.
+
+        Args:
+            encoder_hidden_states, encoder_hidden_states_image, tags: as for :meth:`forward`.
+            keep_keys: keep each block's cross-attention keys and values too: 2 x text slots x width numbers
+                a block (14B in bf16: 0.4 GB a pass).
+        """
+        return Conditions(self, encoder_hidden_states, encoder_hidden_states_image, tags, keep_keys)
 
     def _add_tag_tokens(self, text_BSD: Tensor, tags: TagEmbeds) -> Tensor:
         count = tags.tokens.shape[1]
@@ -198,12 +291,59 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         track = torch.einsum("btg,btd->bgd", cover_BTG.to(dtype), tags.tokens.to(dtype))
         return self.tag_to_frames(track.unflatten(1, (latent_frames, scale)).flatten(2))
 
+    def _tag_terms(
+        self, given: Conditions, frames: int, like: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, TagEmbeds | None]:
+        """Span track [B,F,D] and tag shift [B,D], kept in ``given``, and the tags they are of."""
+        tags = given.tags
+        if tags is None and prefetches_leaves(self):
+            tags = no_tags(given.states.shape[0], self.config.tag_dim, given.states)
+        if tags is None:
+            return None, None, None
+        track, shift = given.track if given.track_frames == frames else None, given.shift
+        if track is None and self.tag_to_frames is not None:
+            if self.config.patch_size[0] != 1:
+                raise ValueError("the span track needs a temporal patch size of 1")
+            track = self._frame_track(tags, frames, like.dtype)
+        if shift is None and self.tag_to_time is not None:
+            shift = self.tag_to_time(tags.pooled.to(given.states.dtype))
+        if self._keeps(given):
+            given.track, given.track_frames, given.shift = track, frames, shift
+        return track, shift, tags
+
+    def _contexts(
+        self, given: Conditions, text: Tensor | None, image: Tensor | None, tags: TagEmbeds | None
+    ) -> Sequence[Tensor | BlockContext]:
+        """What each block attends to: the text with its tag tokens, or a place that keeps keys and values."""
+        full = given.text
+        if full is None:
+            assert text is not None
+            full = text
+            if tags is not None and self.tag_to_text is not None:
+                full = self._add_tag_tokens(full, tags)
+            if image is not None:
+                full = torch.cat([image, full], dim=1)
+            if not self._keeps(given):
+                return [full] * len(self.blocks)
+            given.text = full
+            # Another processor set by the user knows tensors only.
+            if given.keep_keys and all(
+                isinstance(b.attn2.processor, KeptKeysAttnProcessor) for b in self.blocks
+            ):
+                images = 0 if image is None else image.shape[1]
+                given.blocks = [BlockContext(full, images) for _ in self.blocks]
+        return [full] * len(self.blocks) if given.blocks is None else given.blocks
+
+    def _keeps(self, given: Conditions) -> bool:
+        """Whether what this forward computes may serve the next one."""
+        return given.prepared and not torch.is_grad_enabled() and not prefetches_leaves(self)
+
     @apply_lora_scale("attention_kwargs")
     def forward(
         self,
         hidden_states: Tensor,
         timestep: Tensor,
-        encoder_hidden_states: Tensor,
+        encoder_hidden_states: Tensor | Conditions,
         encoder_hidden_states_image: Tensor | None = None,
         return_dict: bool = True,
         attention_kwargs: dict[str, Any] | None = None,
@@ -211,39 +351,41 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """Velocity of the noisy latents.
 
-        Shapes: hidden_states [B,C_in,F,H,W]; timestep [B], or [B,L] per token (Wan 2.2 TI2V);
-            encoder_hidden_states
-        [B,S,text_dim]; result [B,C_out,F,H,W].
+        Args:
+            hidden_states: [B,C_in,F,H,W].
+            timestep: [B], or [B,L] per token (Wan 2.2 TI2V).
+            encoder_hidden_states: text [B,S,text_dim], or what :meth:`prepare` made of text, image and tags.
+        Returns:
+            [B,C_out,F,H,W].
         """
+        given = encoder_hidden_states
+        if not isinstance(given, Conditions):
+            given = Conditions(self, given, encoder_hidden_states_image, tags, prepared=False)
+        elif tags is not None or encoder_hidden_states_image is not None:
+            raise ValueError("tags and image embeds are part of the prepared conditions")
+        elif given.owner is not self:
+            raise ValueError("these conditions were prepared by another transformer")
         b, _, f, h, w = hidden_states.shape
         p_t, p_h, p_w = self.config.patch_size
         rotary_emb = self.rope(hidden_states)
         x_BDFHW = self.patch_embedding(hidden_states)
-        if tags is not None and self.tag_to_frames is not None:
-            if p_t != 1:
-                raise ValueError("the span track needs a temporal patch size of 1")
-            track_BFD = self._frame_track(tags, f, x_BDFHW.dtype)
+        track_BFD, tag_shift, seen = self._tag_terms(given, f, x_BDFHW)
+        if track_BFD is not None:
             x_BDFHW = x_BDFHW + track_BFD.transpose(1, 2)[..., None, None]
         x_BLD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()
 
         seq_len = timestep.shape[1] if timestep.ndim == 2 else None
-        tag_shift = None
-        if tags is not None and self.tag_to_time is not None:
-            tag_shift = self.tag_to_time(tags.pooled.to(encoder_hidden_states.dtype))
         temb, time_proj, text, image = self.condition_embedder(
-            timestep.flatten(), encoder_hidden_states, encoder_hidden_states_image, seq_len, tag_shift
+            timestep.flatten(), given.states, given.image, seq_len, tag_shift, embedded=given.text is not None
         )
         time_proj = time_proj.unflatten(1 if seq_len is None else 2, (6, -1))
-        if tags is not None and self.tag_to_text is not None:
-            text = self._add_tag_tokens(text, tags)
-        if image is not None:
-            text = torch.cat([image, text], dim=1)
+        contexts = self._contexts(given, text, image, seen)
 
-        for block in self.blocks:
+        for block, context in zip(self.blocks, contexts, strict=True):
             if torch.is_grad_enabled() and self.gradient_checkpointing:
-                x_BLD = self._gradient_checkpointing_func(block, x_BLD, text, time_proj, rotary_emb)
+                x_BLD = self._gradient_checkpointing_func(block, x_BLD, context, time_proj, rotary_emb)
             else:
-                x_BLD = block(x_BLD, text, time_proj, rotary_emb)
+                x_BLD = block(x_BLD, context, time_proj, rotary_emb)
 
         table = self.scale_shift_table.to(temb.device)
         if temb.ndim == 3:

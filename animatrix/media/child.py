@@ -86,7 +86,7 @@ def _serve(channel: socket.socket, ring: Ring, complaints: _Stderr, request: dic
         answer: dict[str, Any] = {"end": complaints.read()}
     except FilmError as error:
         fault = error.fault
-        answer = {"fault": [fault.kind, fault.message, fault.frame]}
+        answer = {"fault": [fault.kind, fault.message, fault.frame], "end": complaints.read()}
     except AniMatrixError as error:
         answer = {"error": [error.code, error.message, error.hint]}
     except MemoryError:

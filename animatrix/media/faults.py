@@ -82,7 +82,10 @@ class Fault:
 
 
 class FilmError(AniMatrixError):
-    """A fault that ended the reading of ``path``, as an error."""
+    """A fault that ended the reading of ``path``, as an error; ``complaints`` as the decoder counted them:
+    lines and the first of them."""
+
+    complaints: tuple[int, str] | None = None
 
     def __init__(self, path: str | os.PathLike[str], fault: Fault) -> None:
         code, hint = _CODES.get(fault.kind, (Code.NOT_A_VIDEO, "repair or encode it again"))
@@ -132,19 +135,21 @@ class ScanReport:
 
     @property
     def variable_rate(self) -> bool:
-        """More than 1% of the frames last longer or shorter than the others, beyond rounding."""
+        """More than 1% of the frames (10% of a damaged film's) last longer or shorter than the others, beyond
+        rounding."""
         if not self._intervals:
             return False
         usual = self._intervals.most_common(1)[0][0]
         slack = max(15, 0.1 * usual)  # tenths of a millisecond: Matroska counts whole ones
         odd = sum(n for interval, n in self._intervals.items() if abs(interval - usual) > slack)
-        return odd > 0.01 * self._intervals.total()
+        lossy = any(fault.severity == "error" for fault in self.faults)  # frames are missing here and there
+        return odd > (0.1 if lossy else 0.01) * self._intervals.total()
 
     def finish(self) -> None:
         """Add the faults that only the whole film tells."""
         if self.damaged or self.error_lines:
             said = f", first: {self.first_error}" if self.first_error else ""
-            lines = f"; {self.error_lines} decoder errors{said}" if self.error_lines else ""
+            lines = f"; {self.error_lines} lines of decoder errors{said}" if self.error_lines else ""
             text = f"damaged: {self.damaged} of {self.frames} frames{lines}"
             self.faults.append(Fault(Trouble.DAMAGED, text, self._first_damaged))
         if self.interlaced:

@@ -201,7 +201,10 @@ def _understood(
         raise AniMatrixError(Code(code), message, hint)
     if "fault" in heard:
         kind, message, frame = heard["fault"]
-        raise FilmError(name, Fault(Trouble(kind), message, frame))
+        error = FilmError(name, Fault(Trouble(kind), message, frame))
+        lines, first = heard["end"]
+        error.complaints = (lines, first)
+        raise error
     if "unforeseen" in heard:
         raise _lost(name, Trouble.CRASHED, count, "failed", heard["unforeseen"])
     lines, first = heard["end"]

@@ -98,6 +98,8 @@ class Scan(Iterator[Frame]):
             if self.strict or not self.report.frames:
                 raise
             self.report.faults.append(error.fault)
+            if error.complaints is not None:
+                self.report.error_lines, self.report.first_error = error.complaints
             self._finish()
             raise StopIteration from None
         assert isinstance(found, Print)

@@ -75,7 +75,7 @@ def test_broken_data_that_decodes_is_counted(tmp_path, film):
     assert sum(frame.damaged for frame in frames) == report.damaged <= len(frames)
     assert not frames[0].damaged
     (fault,) = [fault for fault in report.faults if fault.kind is Trouble.DAMAGED]
-    assert f"{report.error_lines} decoder errors" in fault.message
+    assert f"{report.error_lines} lines of decoder errors" in fault.message
     assert frames[fault.frame].damaged and not any(f.damaged for f in frames[: fault.frame])
     with pytest.raises(FilmError, match=r"decoder errors|cut off"):
         list(scan(path, guarded=True))

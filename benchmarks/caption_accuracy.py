@@ -60,8 +60,9 @@ def outcomes(options: argparse.Namespace, field: str, profiles: tuple) -> list[d
     folder = options.folder if options.only is None else options.folder / options.only
     for case in cases(options.split, field, options.count, folder, profiles):
         shots = caption(case.path, [field], recogniser=options.readers == "all")
-        found = max(shots, key=lambda shot: shot.frames)
-        outcome = score(case, found, field) if len(shots) == 1 else "wrong"
+        whole = case.caption(shots, field)
+        found = whole or max(shots, key=lambda shot: shot.frames)
+        outcome = score(case, found, field) if whole else "wrong"
         read = [(t.value, t.span, round(t.confidence, 3)) for t in found.tags.get(field, [])]
         row = {
             "outcome": outcome,

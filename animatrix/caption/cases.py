@@ -10,8 +10,8 @@ figures reported on ``report``, whose seeds and designs neither of the others ha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +75,8 @@ DRAWN_ONLY_WHEN_ASKED: dict[str, str] = {
     "shading_treatment": "none",
     "time_treatment": "real_time",
 }
+# Joins at which a file of one directive holds two shots; the hit of a repeated action is three.
+PARTING = frozenset({"dissolve", "wipe", "swish_transition", "punch_cut"})
 Outcome = Literal["right", "wrong", "abstained", "unknown"]
 
 
@@ -91,6 +93,24 @@ class Case:
         if field in self.truth:
             return [value for value, _ in self.truth[field]]
         return [DRAWN_ONLY_WHEN_ASKED[field]] if field in DRAWN_ONLY_WHEN_ASKED else None
+
+    @property
+    def most_shots(self) -> int:
+        """Shots the file may be parted into: one more than it has joins of two pictures."""
+        repeats = "repeated_action" in (self.values("time_treatment") or [])
+        return 1 + len(PARTING & set(self.values("transition") or [])) + 2 * repeats
+
+    def caption(self, shots: Sequence[ShotCaption], field: str) -> ShotCaption | None:
+        """What the captions of the file's shots say of it: of its joins all together, of all else the
+        longest. None when there are more shots than joins."""
+        if len(shots) > self.most_shots:
+            return None
+        longest = max(shots, key=lambda shot: shot.frames)
+        if field != "transition" or len(shots) == 1:
+            return longest
+        tags = [tag for shot in shots for tag in shot.tags.get(field, [])]
+        named = [tag for tag in tags if tag.value != "none"] or tags
+        return replace(longest, tags={**longest.tags, field: named} if named else longest.tags)
 
 
 def cases(

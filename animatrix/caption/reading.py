@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from animatrix.caption.cuts import CutFinder
+from animatrix.caption.joins import Join
 from animatrix.caption.measure.shot import MAX_STILLS, Shot, shot_of
 from animatrix.media import Clip, Fault, Frame, Limits, Pulldown, Scan, ScanReport, Trouble, scan, scan_clip
 
@@ -51,7 +52,8 @@ def read_shots(
         AniMatrixError: as ``media.scan``.
     """
     if isinstance(source, Clip):
-        shots = (shot_of(frames, source.fps) for frames in _cut(scan_clip(source), source.fps))
+        cut = _cut(scan_clip(source), source.fps)
+        shots = (shot_of(frames, source.fps, joins=joins) for frames, joins in cut)
         return Reading(shots, ScanReport())
     film = scan(source, guarded=guarded, strict=strict, limits=limits)
     return Reading(_shots_of(film, even), film.report)
@@ -62,22 +64,23 @@ def _shots_of(film: Scan, even: bool) -> Iterator[Shot]:
         fps, vfr = film.info.fps, film.info.vfr
         pulldown = Pulldown(fps)
         count = first = 0
-        for frames in _cut(film, fps):
+        for frames, joins in _cut(film, fps):
             evened, rate = pulldown.evened(frames, first)
             count += 1
             first += len(frames)
             if even and rate != fps:
-                yield shot_of(evened, rate)
+                share = rate / fps
+                yield shot_of(evened, rate, joins=tuple(join.scaled(share) for join in joins))
             else:
-                yield shot_of(frames, fps, vfr)
+                yield shot_of(frames, fps, vfr, joins)
         if pulldown.shots:
             done = "repeats left out" if even else "repeats are in"
             text = f"of pulled-down film: {pulldown.shots} of {count} shots, {done}"
             film.report.faults.append(Fault(Trouble.PULLDOWN, text))
 
 
-def _cut(frames: Iterator[Frame], fps: float) -> Iterator[list[Frame]]:
-    """The frames of each shot."""
+def _cut(frames: Iterator[Frame], fps: float) -> Iterator[tuple[list[Frame], tuple[Join, ...]]]:
+    """The frames of each shot, and the joins at its ends, counted from its first frame."""
     finder = CutFinder(fps)
     held: list[Frame] = []  # frames of the shot under way; held[0] is frame number ``first`` of the film
     first = 0
@@ -87,14 +90,21 @@ def _cut(frames: Iterator[Frame], fps: float) -> Iterator[list[Frame]]:
         if len(held) == MAX_SHOT + finder.lookahead:
             cuts = cuts or [first + MAX_SHOT]
         for cut in cuts:
-            yield held[: cut - first]
+            if cut <= first:  # half-way through a dissolve that a very long shot was parted in
+                continue
+            yield held[: cut - first], _ends(finder.joins, first, cut)
             held, first = held[cut - first :], cut
         _thin(held)
     for cut in finder.finish():
-        yield held[: cut - first]
+        yield held[: cut - first], _ends(finder.joins, first, cut)
         held, first = held[cut - first :], cut
     if held:
-        yield held
+        yield held, _ends(finder.joins, first, first + len(held))
+
+
+def _ends(joins: list[Join], first: int, end: int) -> tuple[Join, ...]:
+    """The joins that begin or end the shot from frame ``first`` to before ``end``, counted from ``first``."""
+    return tuple(join.shifted(-first) for join in joins if join.at in (first, end))
 
 
 def _thin(held: list[Frame]) -> None:

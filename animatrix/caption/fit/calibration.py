@@ -59,15 +59,19 @@ def answers(name: str, count: int, folder: Path) -> tuple[list[float], list[bool
     raw, right = [], []
     for case in cases("tune", name, count, folder):
         shots = list(read_shots(case.path))
-        shot = max(shots, key=lambda s: len(s.gray))
-        found = measured_raw(shot, name)
-        if isinstance(found, str):
+        longest = max(shots, key=lambda s: len(s.gray))
+        parts = []
+        for shot in shots if name == "transition" else [longest]:
+            found = measured_raw(shot, name)
+            if not isinstance(found, str):
+                parts.append(ShotCaption(0.0, 1.0, shot.fps, len(shot.gray), {name: found}, [], ""))
+        if not parts:
             continue
-        read = ShotCaption(0.0, 1.0, shot.fps, len(shot.gray), {name: found}, [], "")
+        read = case.caption(parts, name) or parts[0]
         outcome = score(case, read, name)
         if outcome in ("right", "wrong"):
-            raw.append(min(tag.confidence for tag in found))
-            right.append(outcome == "right" and len(shots) == 1)
+            raw.append(min(tag.confidence for tag in read.tags[name]))
+            right.append(outcome == "right" and len(shots) <= case.most_shots)
     return raw, right
 
 

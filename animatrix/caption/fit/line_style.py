@@ -42,8 +42,8 @@ def main() -> None:
         rows = [(found, value, s.number) for s, found in stills if (value := s.one(field))]
         features, truth, numbers = zip(*rows, strict=True)
         print(f"{field}: {len(truth)} pictures")
-        report(held_out(features, truth, numbers), truth)
-        write_table(field, fit_table(features, truth), COMMAND, len(truth))
+        report(held_out(features, truth, numbers, curved=True), truth)
+        write_table(field, fit_table(features, truth, curved=True), COMMAND, len(truth))
 
 
 if __name__ == "__main__":

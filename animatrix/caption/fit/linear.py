@@ -16,38 +16,51 @@ RATE = 0.02
 EVEN = 0.5  # exponent of the weight of rare values: 0 as they come, 1 all alike
 
 
-def fit_table(features: Sequence[Mapping[str, float]], truth: Sequence[str]) -> LinearTable:
-    """The table that gives ``truth`` its best chances on ``features``."""
+def fit_table(
+    features: Sequence[Mapping[str, float]],
+    truth: Sequence[str],
+    """The table that gives ``truth`` its best chances on ``features``, and their squares when ``curved``."""
+    even: float = EVEN,
+    ridge: float = RIDGE,
+) -> LinearTable:
+    """The table that gives ``truth`` its best chances on ``features``, and their squares when ``curved``."""
     names = tuple(features[0])
     values = tuple(sorted(set(truth)))
     x = np.array([[row[name] for name in names] for row in features], np.float64)
     middle, scale = x.mean(0), x.std(0) + 1e-6
     z = np.clip((x - middle) / scale, -REACH, REACH)
     hot = np.eye(len(values))[[values.index(v) for v in truth]]
-    importance = (len(truth) / np.maximum(hot.sum(0), 1)) ** EVEN @ hot.T
+    importance = (len(truth) / np.maximum(hot.sum(0), 1)) ** even @ hot.T
     importance /= importance.sum()
-    theta = np.zeros((z.shape[1] + 1, len(values)))
-    ones = np.column_stack([z, np.ones(len(z))])
+    ones = np.column_stack([z, z**2 if curved else np.zeros_like(z), np.ones(len(z))])
+    theta = np.zeros((ones.shape[1], len(values)))
     first, second = np.zeros_like(theta), np.zeros_like(theta)
     for step in range(1, STEPS + 1):  # Adam (Kingma and Ba, 2015) with its own defaults
         score = ones @ theta
         power = np.exp(score - score.max(1, keepdims=True))
         slope = ones.T @ ((power / power.sum(1, keepdims=True) - hot) * importance[:, None])
-        slope[:-1] += 2 * RIDGE * theta[:-1]
+        slope[:-1] += 2 * ridge * theta[:-1]
         first = 0.9 * first + 0.1 * slope
         second = 0.999 * second + 0.001 * slope**2
         theta -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return LinearTable(names, middle, scale, values, theta[:-1].T, theta[-1])
+    count = len(names)
+    return LinearTable(names, middle, scale, values, theta[:count].T, theta[count:-1].T, theta[-1])
 
 
 def held_out(
-    features: Sequence[Mapping[str, float]], truth: Sequence[str], shots: Sequence[int], folds: int = 3
+    features: Sequence[Mapping[str, float]],
+    truth: Sequence[str],
+    shots: Sequence[int],
+    curved: bool = False,
+    folds: int = 3,
+    even: float = EVEN,
+    ridge: float = RIDGE,
 ) -> list[dict[str, float]]:
     """The chances of every row by a table that has not seen its shot."""
     out: list[dict[str, float]] = [{}] * len(truth)
     for fold in range(folds):
         kept = [i for i, shot in enumerate(shots) if shot % folds != fold]
-        made = fit_table([features[i] for i in kept], [truth[i] for i in kept])
+        made = fit_table([features[i] for i in kept], [truth[i] for i in kept], curved, even, ridge)
         for i, shot in enumerate(shots):
             if shot % folds == fold:
                 out[i] = made.chances(features[i])
@@ -75,6 +88,7 @@ def write_table(name: str, made: LinearTable, command: str, shots: int) -> None:
             "middle": round(float(made.middle[i]), 4),
             "scale": round(float(made.scale[i]), 4),
             "weights": [round(float(w), 3) for w in made.weights[:, i]],
+            "curves": [round(float(w), 3) for w in made.curves[:, i]],
         }
         for i, feature in enumerate(made.features)
     }

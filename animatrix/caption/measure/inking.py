@@ -55,6 +55,7 @@ def ink_features(rgb: np.ndarray) -> dict[str, float]:
     deepest = float(np.percentile(strokes.depth[inside], 90)) if inside.sum() > 10 else 60.0
     strong = inside & (strokes.depth >= 0.5 * deepest)
     found["strokes"] = _log(strong.sum() / height, 0.1)
+    _silhouette(found, strokes, strong, figure)
     enough = strong.sum() >= _FEWEST
     numbers = _strokes(strokes, strong, found["figure_size"]) if enough else [0.0] * len(STROKE_FEATURES)
     found |= dict(zip(STROKE_FEATURES, map(float, numbers), strict=True))
@@ -114,6 +115,29 @@ def _spectrum(found: dict[str, float], luma: np.ndarray, figure: np.ndarray) -> 
         for name, kind in (("dark", cv2.MORPH_BLACKHAT), ("light", cv2.MORPH_TOPHAT)):
             detail = cv2.morphologyEx(luma, kind, kernel)[figure]
             found[f"{name}_{nth}"] = _log(float(np.where(detail > 16, detail, 0).mean()), 0.05)
+
+
+def _silhouette(found, strokes: Sections, chosen: np.ndarray, figure: np.ndarray) -> None:
+    """Lines along the border of the figure against those within it: how wide, how even, how deep."""
+    names = ("silhouette", "silhouette_width", "silhouette_over_inner", "silhouette_spread")
+    found |= dict.fromkeys((*names, "inner_spread", "silhouette_depth"), 0.0)
+    if chosen.sum() < _FEWEST:
+        return
+    height = len(figure)
+    closed = np.pad(figure.astype(np.uint8), 1)
+    closed[-1] = closed[-2]  # where the frame cuts the figure there is no border of it
+    away = cv2.distanceTransform(closed, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    at = strokes.at[chosen].astype(int)
+    border = away[at[:, 1], at[:, 0]] < 0.014 * height + 1
+    width, depth = np.log(strokes.width[chosen] * 1000), np.log(strokes.depth[chosen])
+    found["silhouette"] = float(border.mean())
+    if border.sum() < _FEWEST or (~border).sum() < _FEWEST:
+        return
+    low, middle, high = np.percentile(width[border], (15, 50, 85))
+    inner = np.percentile(width[~border], (15, 50, 85))
+    found["silhouette_width"], found["silhouette_over_inner"] = float(middle), float(middle - inner[1])
+    found["silhouette_spread"], found["inner_spread"] = float(high - low), float(inner[2] - inner[0])
+    found["silhouette_depth"] = float(np.median(depth[border]) - np.median(depth[~border]))
 
 
 def _strokes(all_: Sections, chosen: np.ndarray, figure_size: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""A small fitted table: chances of a field's values from named physical features, linear in each of them.
+"""A small fitted table: chances of a field's values from named physical features, a parabola in each.
 
 Tables lie in ``fitted/<field>.json`` and are made by ``python -m animatrix.caption.fit.<field>``.
 """
@@ -20,18 +20,20 @@ REACH = 4.0  # standard deviations from the middle of what was fitted; farther c
 @dataclass(frozen=True)
 class LinearTable:
     """Multinomial logistic regression: ``features`` F names, their ``middle`` and ``scale`` [F], ``values`` V
-    names, ``weights`` [V,F] of standardised features, ``bias`` [V]."""
+    names, ``weights`` [V,F] of standardised features, ``curves`` [V,F] of their squares, ``bias`` [V]."""
 
     features: tuple[str, ...]
     middle: np.ndarray
     scale: np.ndarray
     values: tuple[str, ...]
     weights: np.ndarray
+    curves: np.ndarray
     bias: np.ndarray
 
     def chances(self, found: Mapping[str, float]) -> dict[str, float]:
         """Chance of each value, summing to 1."""
-        score = self.weights @ np.clip(self._standard(found), -REACH, REACH) + self.bias
+        z = np.clip(self._standard(found), -REACH, REACH)
+        score = self.weights @ z + self.curves @ z**2 + self.bias
         power = np.exp(score - score.max())
         return {v: float(p) for v, p in zip(self.values, power / power.sum(), strict=True)}
 
@@ -54,5 +56,6 @@ def table(name: str) -> LinearTable:
         np.array([row["scale"] for row in rows.values()]),
         tuple(raw["values"]),
         np.array([row["weights"] for row in rows.values()]).T,
+        np.array([row["curves"] for row in rows.values()]).T,
         np.array(raw["bias"]),
     )

@@ -350,7 +350,7 @@ TRAVEL = TravelThresholds()
 class LineStyleThresholds:
     min_lines: int = 240
     """At 160x96 a full figure's outline is half a pixel wide: a hairline, a brush and a taper look alike."""
-    least: float = 0.6
+    least: float = 0.8
     """Least chance, by the fitted table, at which a style is named."""
     least_strokes: float = -0.7
     """Log of sections per line of the picture below which there is no figure to speak of."""
@@ -364,7 +364,7 @@ LINE_STYLE = LineStyleThresholds()
 class ShadingTreatmentThresholds:
     min_lines: int = 240
     """At 160x96 the rows of hatching and the dots of a screen lie 2.5 pixels apart and melt."""
-    least: float = 0.6
+    least: float = 0.75
     least_strokes: float = -0.7
     most_strange: float = 0.12
 

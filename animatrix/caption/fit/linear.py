@@ -19,7 +19,7 @@ EVEN = 0.5  # exponent of the weight of rare values: 0 as they come, 1 all alike
 def fit_table(
     features: Sequence[Mapping[str, float]],
     truth: Sequence[str],
-    """The table that gives ``truth`` its best chances on ``features``, and their squares when ``curved``."""
+    curved: bool = False,
     even: float = EVEN,
     ridge: float = RIDGE,
 ) -> LinearTable:

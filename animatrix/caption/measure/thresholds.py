@@ -202,6 +202,8 @@ class CutThresholds:
     least_step: float = 3.0
     least_peak: float = 1.2
     """A cut is a step of so many levels and so many times the liveliest of its calmer side."""
+    returned: float = 0.5
+    """What is left of a change after an interruption of up to six frames, below which nothing was cut."""
     most_pinned: float = 0.2
     """Share of drawn blocks that stay where they are from which the ground was changed, not the shot."""
     blackout: float = 12.0
@@ -339,6 +341,8 @@ class TravelThresholds:
     deep: float = 0.42
     deep_held: float = 0.45
     """Share of points of no layer from which depth is continuous, over several drawings and within one."""
+    soft: float = 0.65
+    """Sharpness of far layers, see ``layer_parallax``: measured 0.15 to 0.66 soft, 0.64 to 1.8 in focus."""
     eased: float = 1.2
     """Speed in the middle of the move over that at its ends, from which a frame is drawn along by a pan."""
 
@@ -408,15 +412,15 @@ class ImpactThresholds:
     """Ink sketches have 4 to 7 times the fine contrast of the frame before, other drawings 0.6 to 1.3."""
     ink_dark: float = 0.03
     ink_light: float = 0.3
-    one_line: float = 0.94
-    """Colours along one line: 0.97 and up in tints and silhouettes, up to 0.91 in other pictures."""
+    off_line: float = 0.06
+    """Colour variance off one line: up to 0.03 in tints and silhouettes, 0.09 and up in other pictures."""
     bright_ground: float = 0.62
     figure_dark: float = 0.008
     figure_solid: float = 0.4
     most_detail: float = 1.0
     kept: float = 0.9
     strong_chroma: float = 0.28
-    not_before: float = 0.985
+    before: float = 0.015
     radial: float = 0.38
     """Bursts: 0.52 and up, silhouettes on a graded ground 0.32 to 0.39, others up to 0.23."""
     unlike: float = 0.4
@@ -457,6 +461,9 @@ class PaletteThresholds:
     """Standard deviation in gray levels of the liveliest frame, below which there is nothing drawn."""
     most_strange: float = 0.2
     """Share of colour statistics that may lie outside the reach of the fitted table."""
+    grey: float = 6.0
+    """CIELAB chroma that every point of a grey picture stays under after 4:2:0 and a codec."""
+    grey_sure: float = 0.97
 
 
 PALETTE = PaletteThresholds()

@@ -45,7 +45,7 @@ def attend(job: Job, child: Child, run: str, given_up: Any = None) -> Outcome:
 
 
 def _attend(job: Job, child: Child, run: str, given_up: Any) -> Outcome:
-    store, ledger = job.store, f"{job.kind}{job.key}"
+    store, ledger = job.store, f"{job.key}-{job.kind}"
     found = store.load("attempts", ledger) or {}
     failures = list(found.get("failures", []))
     if found.get("begun_by") == run:

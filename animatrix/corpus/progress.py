@@ -25,7 +25,7 @@ class Progress:
         self.close()
         self._name, self._total, self._done = name, total, 0
         self._began = time.monotonic()
-        self._said = self._began - _EVERY
+        self._said = self._began
         if self.quiet or not total or not self.out.isatty():
             return
         from rich import progress

@@ -11,7 +11,8 @@ from animatrix.corpus.attend import QUARANTINED
 pytest.importorskip("ray.data")
 
 
-@pytest.mark.slow  # a minute: Ray starts twice
+@pytest.mark.timeout(1800)  # Ray starts three times, which takes minutes on a busy machine
+@pytest.mark.slow
 def test_ray_gives_the_bytes_of_the_local_engine_and_survives_poison(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

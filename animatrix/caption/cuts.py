@@ -262,6 +262,8 @@ def evidence(
             far = distance(looks[i - j], looks[i + k])
             if far < nearest:
                 nearest, pair = far, (i - j, i + k)
+    if nearest < limits.returned * step:
+        return None
     direct = likeness(looks[i - 1], looks[i])
     if direct.pinned > limits.most_pinned:
         return None

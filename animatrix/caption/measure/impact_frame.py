@@ -83,19 +83,19 @@ def named(t: Tones, limits: ImpactThresholds = IMPACT) -> tuple[str, float]:
         * ok.above(t.detail, limits.ink_detail)
         * ok.above(t.dark, limits.ink_dark)
         * ok.above(t.light, limits.ink_light),
-        "silhouette_frame": ok.above(t.one_line, limits.one_line)
+        "silhouette_frame": ok.below(1 - t.one_line, limits.off_line)
         * ok.above(t.bright / 255, limits.bright_ground)
         * ok.above(t.dark, limits.figure_dark)
         * ok.above(t.solid, limits.figure_solid)
         * ok.below(t.detail, limits.most_detail)
         * ok.below(abs(t.likeness), limits.kept),
-        "tint_frame": ok.above(t.one_line, limits.one_line)
+        "tint_frame": ok.below(1 - t.one_line, limits.off_line)
         * ok.above(t.strong / 255, limits.strong_chroma)
         * ok.below(t.bright / 255, limits.bright_ground)
-        * ok.below(t.was, limits.not_before),
+        * ok.above(1 - t.was, limits.before),
         "burst_frame": ok.above(t.radial, limits.radial)
         * ok.below(abs(t.likeness), limits.unlike)
-        * ok.below(t.one_line, limits.one_line)
+        * ok.above(1 - t.one_line, limits.off_line)
         * ok.above(t.strong / 255, limits.burst_chroma),
     }
     value = max(scores, key=lambda name: scores[name])

@@ -215,8 +215,8 @@ class CutThresholds:
     same_share: float = 0.5
     """Correlation of blocks and share of blocks found again from which two pictures show the same place."""
     least_drawn: float = 0.3
-    """Share of blocks that must show something to compare a place before and after a black: the last of an iris
-    shows a small round hole, whatever is in it."""
+    """Share of blocks that must show something to compare a place before and after a black: the last of an
+    iris shows a small round hole, whatever is in it."""
     whip_pace: float = 5.0
     whip_streak: float = 0.3
     """Mean step on either side of a cut in a whip, and change of log(contrast across / contrast down)."""
@@ -318,7 +318,8 @@ class DepthThresholds:
     full_lasting: float = 0.7
     full_height: float = 0.4
     """Share of points, width across the frame, share of stretches and height above the frame's lower edge
-    from which a group of equal speeds is surely a layer. A running figure's limbs reach 0.2 across and lie low."""
+    from which a group of equal speeds is surely a layer. A running figure's limbs reach 0.2 across and lie
+    low."""
 
 
 DEPTH = DepthThresholds()

@@ -20,7 +20,8 @@ class LayerSpeeds:
     ``ratio`` [N]: how far a point went along the plate's motion at its place, 1 on the plate, 0 on what
     stays put on the screen; ``off`` [N]: how far it went across, in the same unit; ``at`` ``[N,2]`` where it
     was, shares of the frame; ``moved`` ``[N,2]`` its motion per film frame in shares of the width; ``error``
-    [N]: uncertainty of ``ratio``; ``stretch`` int [N] which stretch it was seen in, of ``stretches``.
+    [N]: uncertainty of ``ratio``; ``stretch`` int [N] which stretch it was seen in, of ``stretches``, and
+    ``frame`` int [N] the first frame of that.
     """
 
     ratio: np.ndarray
@@ -30,6 +31,7 @@ class LayerSpeeds:
     error: np.ndarray
     stretch: np.ndarray
     stretches: int
+    frame: np.ndarray
 
 
 def stretches_of(path: CameraPath, limits: LayerThresholds = LAYERS) -> list[tuple[int, int]]:
@@ -115,18 +117,23 @@ def layer_speeds(
             own / films / width,
             limits.tracking / np.sqrt(square),
             np.full(len(along), n),
+            np.full(len(along), a),
         )
         parts.append(tuple(row[keep] for row in rows))
     if not parts:
         none = np.empty(0)
-        return LayerSpeeds(none, none, np.empty((0, 2)), np.empty((0, 2)), none, none.astype(int), 0)
-    ratio, off, at, moved, error, stretch = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return LayerSpeeds(
+            none, none, np.empty((0, 2)), np.empty((0, 2)), none, none.astype(int), 0, none.astype(int)
+        )
+    ratio, off, at, moved, error, stretch, frame = (np.concatenate(p) for p in zip(*parts, strict=True))
     # A stretch in which hardly a point lies where the plate moves shows no layer, and lacks none.
     count = np.bincount(stretch, minlength=len(pairs))
     kept = np.flatnonzero(count >= limits.least_tracks)
     good = np.isin(stretch, kept)
     stretch = np.searchsorted(kept, stretch[good])
-    return LayerSpeeds(ratio[good], off[good], at[good], moved[good], error[good], stretch, len(kept))
+    return LayerSpeeds(
+        ratio[good], off[good], at[good], moved[good], error[good], stretch, len(kept), frame[good]
+    )
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _products(frame: np.ndarray, fields: _Fields) -> np.ndarray:
     out = np.zeros((4, len(fields.names) + len(_GLOWS), 3, 3))
     halves = (slice(None, len(rgb) // 2), slice(len(rgb) // 2, None))
     sides = (slice(None, rgb.shape[1] // 2), slice(rgb.shape[1] // 2, None))
-    glows = [np.gradient(make(rgb) / 255, axis=(0, 1)) for make in _GLOWS.values()]
+    glows = [np.asarray(np.gradient(make(rgb) / 255, axis=(0, 1))) for make in _GLOWS.values()]
     for quarter in range(4):
         place = (halves[quarter // 2], sides[quarter % 2])
         kept = used[place]

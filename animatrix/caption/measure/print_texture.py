@@ -9,7 +9,7 @@ import numpy as np
 
 from animatrix.caption.measure.shot import Shot, Still
 
-STILLS = 3  # stills of a shot that are looked at
+STILLS = 2  # stills of a shot that are looked at
 SIDE = 480  # longer side they are reduced to where fine texture is not the point
 FRINGE_SIDE = 320
 
@@ -34,10 +34,10 @@ def _still_numbers(still: Still) -> dict[str, float]:
 
 
 def _window(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """At most 480x480 pixels of the middle: enough for statistics of texture."""
+    """At most 320x320 pixels of the middle: enough for statistics of texture."""
     height, width = shape[0], shape[1]
-    top, left = max(0, (height - 480) // 2), max(0, (width - 480) // 2)
-    return slice(top, top + min(height, 480)), slice(left, left + min(width, 480))
+    top, left = max(0, (height - 320) // 2), max(0, (width - 320) // 2)
+    return slice(top, top + min(height, 320)), slice(left, left + min(width, 320))
 
 
 def _fine(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -106,7 +106,7 @@ _POISON: dict[str, Callable[[Path], Any]] = {
     "huge": lambda _: np.ones(1 << 40),
     "raises": lambda _: {}["no such drawing"],
     "once": _once,
-    "patricide": lambda _: os.kill(os.getppid(), signal.SIGKILL),
+    "patricide": lambda _: (os.kill(os.getppid(), signal.SIGKILL), time.sleep(60)),
 }
 POISONED = Reader(poisoned, describe, "test-1")
 

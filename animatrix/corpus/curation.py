@@ -90,6 +90,9 @@ def curate(
         try:
             run = _Run(store, reader, settings, ENGINES[engine], workers, progress)
             return run.all(found, retry)
+        except BaseException:
+            store.sweep()  # of workers that were ended while they wrote
+            raise
         finally:
             progress.close()
 

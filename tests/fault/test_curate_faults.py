@@ -67,7 +67,7 @@ def broken_files(folder: Path, whole: bytes) -> dict[str, tuple[str, str]]:
         "cut_in_header.mp4": ("not_a_video", ""),
         "playlist.mp4": ("not_a_video", "invalid data"),
         "sound.mp4": ("not_a_video", ""),
-        "truncated.mp4": ("damaged", "cut off"),
+        "truncated.mp4": ("cut_off", "cut off"),
     }
 
 

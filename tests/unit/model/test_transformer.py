@@ -1,4 +1,4 @@
-"""The tag channel: equal to Wan when zero, a set, in time, and learnable."""
+"""The tag channel: a set, in time, and learnable."""
 
 from __future__ import annotations
 
@@ -56,25 +56,6 @@ def opened(wan) -> AniMatrixTransformer3DModel:
 def wan():
     torch.manual_seed(0)
     return WanTransformer3DModel(**TINY).eval()
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("tagged", [False, True])
-def test_fresh_model_is_bit_equal_to_wan_with_or_without_tags(wan, encoder, inputs, dtype, tagged):
-    wan = wan.to(dtype)
-    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
-    inputs = {k: v if k == "timestep" else v.to(dtype) for k, v in inputs.items()}
-    tags = encoder(encoder.tokenize([directive(camera_move="pan_left")])) if tagged else None
-    with torch.no_grad():
-        assert torch.equal(model(**inputs, tags=tags).sample, wan(**inputs).sample)
-
-
-def test_per_token_timesteps_are_bit_equal_to_wan(wan, encoder, inputs):
-    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
-    inputs["timestep"] = torch.linspace(0, 900, 5 * 2 * 3)[None]
-    tags = encoder(encoder.tokenize([directive(camera_move="pan_left")]))
-    with torch.no_grad():
-        assert torch.equal(model(**inputs, tags=tags).sample, wan(**inputs).sample)
 
 
 def test_open_paths_let_tags_through_and_order_does_not_matter(wan, encoder, inputs):
@@ -136,12 +117,3 @@ def test_from_wan_shares_weights_and_refuses_a_foreign_config(wan):
     wan.blocks[0].extra = torch.nn.Linear(2, 2)
     with pytest.raises(ValueError, match="extra"):
         AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
-
-
-def test_saved_model_loads_back_equal(wan, encoder, inputs, tmp_path):
-    model = opened(wan)
-    model.save_pretrained(tmp_path)
-    again = AniMatrixTransformer3DModel.from_pretrained(tmp_path)
-    tags = encoder(encoder.tokenize([directive(camera_move="pan_left")]))
-    with torch.no_grad():
-        assert torch.equal(model(**inputs, tags=tags).sample, again(**inputs, tags=tags).sample)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from animatrix.caption.measure.camera_move import kind_of, moves
-from animatrix.caption.measure.depth import depth_of
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.thresholds import CAMERA_MOVE, DEPTH, TRAVEL
@@ -23,7 +22,7 @@ def background_animation(shot: Shot) -> list[Finding] | Abstention:
     if not found or found[0].component in ("angle", "scale"):
         sure = float(np.clip(0.4 + support, 0.0, 0.97)) * path.trusted
         return [Finding("static_background", sure, None, {"support": round(support, 3)})]
-    depth = depth_of(shot)
+    depth = shot.depth
     name, sure = kind_of(shot, found[0], depth)
     evidence = {"support": round(support, 3), **depth.evidence()}
     seen = min(1.0, (support + depth.standing) / CAMERA_MOVE.full_support) * path.trusted

@@ -9,7 +9,7 @@ import numpy as np
 
 from animatrix.caption.measure.alignment import apply
 from animatrix.caption.measure.camera import CameraPath
-from animatrix.caption.measure.depth import Depth, depth_of
+from animatrix.caption.measure.depth import Depth
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.subject import screen_share
@@ -133,7 +133,7 @@ def moves(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[Leg]:
     return sorted(found, key=lambda leg: -abs(leg.amount))
 
 
-def _confidence(amount: float, limits: CameraMoveThresholds, shot: Shot, kept: float) -> float:
+def certainty(amount: float, shot: Shot, kept: float, limits: CameraMoveThresholds = CAMERA_MOVE) -> float:
     """Logistic in how far the amount is from the threshold, reduced when little of the picture was seen.
 
     ``kept``: share of the picture that stays put on the screen.
@@ -167,10 +167,10 @@ def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[
     extent = max(float(np.ptp(smoothed(v, window))) for v in parts.values())
     found = moves(shot, limits)
     if not found:
-        sure = _confidence(2 * limits.least_move - extent, limits, shot, 0.0)
+        sure = certainty(2 * limits.least_move - extent, shot, 0.0, limits)
         drift = {"largest_drift_percent_of_width": round(100 * extent, 2)}
         return [Finding("fix", sure, None, {**drift, **shared})]
-    depth = depth_of(shot)
+    depth = shot.depth
     name, sure = kind_of(shot, found[0], depth)
     seen = {**shared, **depth.evidence()}
     findings = []
@@ -179,7 +179,7 @@ def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[
         span = None if whole else shot.span(leg.first, leg.last)
         value = DEEPER[leg.value] if name == "layered" and leg.value in DEEPER else leg.value
         # What the frame keeps to is no plate, but it is seen and explained.
-        certain = _confidence(abs(leg.amount), limits, shot, depth.standing)
+        certain = certainty(abs(leg.amount), shot, depth.standing, limits)
         certain *= sure if name in ("flat", "layered") else 1.0
         findings.append(Finding(value, certain, span, {**_amount(leg, path.size), **seen}))
     if name in ("orbit", "dolly_zoom"):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from animatrix.caption.measure.layers import LayerSpeeds, Mode, modes_of
-from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.thresholds import DEPTH, DepthThresholds
 
 
@@ -40,9 +39,8 @@ class Depth:
         }
 
 
-def depth_of(shot: Shot, limits: DepthThresholds = DEPTH) -> Depth:
-    """Read :class:`Depth` off a shot whose plate moves."""
-    whole, held = shot.layers, shot.held_layers
+def depth_of(whole: LayerSpeeds, held: LayerSpeeds, limits: DepthThresholds = DEPTH) -> Depth:
+    """Read :class:`Depth` off the speeds over the whole shot and those within single drawings."""
     if len(whole.ratio) < limits.least_points and len(held.ratio) < limits.least_points:
         return Depth()
     best = held if len(held.ratio) >= limits.least_points else whole

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from animatrix.caption.measure.camera_move import kind_of, moves
-from animatrix.caption.measure.depth import depth_of
 from animatrix.caption.measure.layers import modes_of
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
@@ -25,7 +24,7 @@ def layer_parallax(shot: Shot) -> list[Finding] | Abstention:
     found = moves(shot)
     if not found or found[0].component == "angle":
         return Abstention("the camera does not travel")
-    depth = depth_of(shot)
+    depth = shot.depth
     if not depth.layers:
         return Abstention("too few points are followed")
     name, sure = kind_of(shot, found[0], depth)

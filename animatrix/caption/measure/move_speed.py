@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from animatrix.caption.measure.camera_move import camera_move, moves
+from animatrix.caption.measure.camera_move import certainty, moves
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import REFERENCE_FPS, Shot
-from animatrix.caption.measure.thresholds import MOVE_SPEED, MoveSpeedThresholds
+from animatrix.caption.measure.thresholds import CAMERA_MOVE, MOVE_SPEED, MoveSpeedThresholds
 
 
 @measures("move_speed")
 def move_speed(shot: Shot, limits: MoveSpeedThresholds = MOVE_SPEED) -> list[Finding] | Abstention:
     """creeping, slow_move, medium_move, quick or whip, by the mean speed between the move's start and end."""
-    named = camera_move(shot)
-    if isinstance(named, Abstention):
-        return named
+    if len(shot.gray) < CAMERA_MOVE.min_frames or shot.camera.trusted < CAMERA_MOVE.trusted_share:
+        return Abstention("too little of the picture can be followed")
     found = moves(shot)
     if not found:
         return Abstention("the camera does not move")
@@ -29,6 +28,8 @@ def move_speed(shot: Shot, limits: MoveSpeedThresholds = MOVE_SPEED) -> list[Fin
     edges = np.array([limit for _, limit in limits.up_to])
     index = int(np.searchsorted(edges, speed))
     nearest = float(np.abs(np.log(speed / edges[:-1])).min())
-    sure = float(np.clip(0.3 + 0.7 * nearest / limits.clear, 0.0, 1.0)) * named[0].confidence
+    sure = float(np.clip(0.3 + 0.7 * nearest / limits.clear, 0.0, 1.0)) * certainty(
+        abs(leg.amount), shot, shot.depth.standing
+    )
     evidence = {"percent_per_frame": round(100 * speed, 3)}
     return [Finding(limits.up_to[index][0], sure, shot.span(leg.first, leg.last), evidence)]

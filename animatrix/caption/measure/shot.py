@@ -11,6 +11,7 @@ import numpy as np
 from animatrix.caption.joins import Join, Look, look
 from animatrix.caption.measure.cadence import Drawings, read_drawings
 from animatrix.caption.measure.camera import CameraPath, measure_path
+from animatrix.caption.measure.depth import Depth, depth_of
 from animatrix.caption.measure.inking import mean_features
 from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds
 from animatrix.media import Frame
@@ -73,6 +74,10 @@ class Shot:
         """Features of the lines and the paint of its whole pictures; it must have one."""
         return mean_features([still.rgb for still in self.stills])
 
+    @cached_property
+    def depth(self) -> Depth:
+        return depth_of(self.layers, self.held_layers)
+
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Container frames first..last (inclusive) as a span counted at 24 fps."""
         rate = REFERENCE_FPS / self.fps if not 23.0 <= self.fps <= 25.5 else 1.0
@@ -80,9 +85,7 @@ class Shot:
         return min(int(first * rate + 1e-6), end), end
 
 
-def shot_of(
-    frames: Sequence[Frame], fps: float, vfr: bool = False, joins: tuple[Join, ...] = ()
-) -> Shot:
+def shot_of(frames: Sequence[Frame], fps: float, vfr: bool = False, joins: tuple[Join, ...] = ()) -> Shot:
     """The shot that consecutive frames of one size make. At most ``MAX_STILLS`` pictures are kept, evenly."""
     start = frames[0].seconds
     stills = [

@@ -108,7 +108,6 @@ def test_flipped_bits_never_end_the_run(tmp_path, footage, seed):
 POISONS = {
     "exits": "exited with status 7",
     "killed": "killed by signal 9",
-    "huge": "ran out of memory",
     "raises": "failed: KeyError: 'no such drawing'",
 }
 
@@ -138,7 +137,13 @@ def test_a_file_that_ends_its_worker_is_quarantined_and_the_rest_complete(tmp_pa
     [
         ("hangs", Limits(stall_seconds=5.0, tries=1), "made no progress for 5 s"),
         pytest.param("hangs", Limits(seconds=5.0, tries=1), "took more than 5 s", marks=pytest.mark.slow),
-        ("hogs", Limits(memory=700 << 20, tries=1), "took more than 700 MB of memory"),
+        pytest.param(
+            "hogs",
+            Limits(memory=700 << 20, tries=1),
+            "took more than 700 MB of memory",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("huge", Limits(tries=1), "ran out of memory", marks=pytest.mark.slow),
     ],
 )
 def test_a_worker_is_ended_at_its_limits(tmp_path, word, limits, text):

@@ -37,7 +37,7 @@ def test_speed_is_abstained_near_a_limit_and_without_a_move():
     edge = caption(film(Take("pan_left", "still", "textured", seed=84, travel=0.096, figure=0)))[0]
     assert "move_speed" in edge.abstained
     still = caption(film(Take("fix", "still", "textured", seed=84, figure=0)))[0]
-    assert still.reasons["move_speed"] == "the camera does not move"
+    assert "the camera does not move" in still.reasons["move_speed"]
 
 
 @pytest.mark.parametrize("move", ["fix", "pan_left", "track_up"])

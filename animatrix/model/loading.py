@@ -74,8 +74,11 @@ class Weights:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Any]:
-    """A safetensors file, open for reading; pickles and damaged files are refused."""
+def opened(file: Path, framework: str = "pt") -> Iterator[Any]:
+    """A safetensors file, open for reading; pickles and damaged files are refused.
+
+    For ``pt`` the machine must have as much memory as the file is long; for headers alone, take ``np``.
+    """
     if file.suffix.lower() in _PICKLES:
         raise AniMatrixError(
             Code.MODEL_MISMATCH,
@@ -85,7 +88,7 @@ def opened(file: Path) -> Iterator[Any]:
     if not file.is_file():
         raise AniMatrixError(Code.FILE_MISSING, f"weights {file} do not exist")
     try:
-        with safe_open(file, framework="pt") as handle:
+        with safe_open(file, framework=framework) as handle:
             yield handle
     except SafetensorError as e:
         raise AniMatrixError(
@@ -133,7 +136,7 @@ def read_headers(path: Path) -> Weights:
     files: dict[str, Path] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     for file in _weight_files(path):
-        with opened(file) as handle:
+        with opened(file, "np") as handle:
             for name in handle.keys():  # noqa: SIM118 - not a dict
                 key = name.removeprefix(PREFIX)
                 if key in files:

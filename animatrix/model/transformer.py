@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
+from diffusers import TaylorSeerCacheConfig
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from diffusers.models.transformers.transformer_wan import (
@@ -36,12 +38,14 @@ from animatrix.model.conditions import BlockContext, Conditions, KeptKeysAttnPro
 from animatrix.model.key_names import first_wrong_key
 from animatrix.model.tags import TagEmbeds, no_tags
 
-# What ``enable_cache`` would accept and run wrong, by what was tried on tiny models.
+# What diffusers would accept and run wrong: each was run on stock Wan.
 REFUSED_CACHES = {
     "PyramidAttentionBroadcastConfig": "gives the pass without a prompt the attention of the pass with one",
-    "FasterCacheConfig": "does not know Wan's forward",
+    "FasterCacheConfig": "mixes the passes with and without a prompt",
     "TextKVCacheConfig": "does nothing on Wan; keys and values are kept by prepare()",
 }
+# diffusers means all attention by default, but its patterns match no layer of Wan.
+TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 
 
 class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
@@ -235,7 +239,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         return loaded
 
     def enable_cache(self, config: Any) -> None:
-        """diffusers' ``enable_cache``, less the caches that give wrong results on Wan (REFUSED_CACHES).
+        """diffusers' ``enable_cache``, less what gives wrong results on Wan (REFUSED_CACHES), and with
+        TaylorSeer's default layers named.
 
         Raises:
             AniMatrixError: BAD_OPTION for one of those.
@@ -247,6 +252,10 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
                 f"{name.removesuffix('Config')} {REFUSED_CACHES[name]}",
                 "use FirstBlockCacheConfig, MagCacheConfig or TaylorSeerCacheConfig",
             )
+        if isinstance(config, TaylorSeerCacheConfig) and not (
+            config.use_lite_mode or config.cache_identifiers or config.skip_predict_identifiers
+        ):
+            config = replace(config, cache_identifiers=TAYLOR_LAYERS)
         super().enable_cache(config)
 
     def prepare(

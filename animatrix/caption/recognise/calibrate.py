@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,15 @@ from animatrix.caption.recognise.batches import Shot, Shots, varied
 from animatrix.caption.recognise.lens import from_planes
 from animatrix.caption.recognise.reading import Raw, chosen_values, confidences, read
 from animatrix.caption.recognise.tagger import Tagger
-from animatrix.caption.recognise.weights import NEVER, Familiarity, Recogniser, Surety, folded, save
+from animatrix.caption.recognise.weights import (
+    NEVER,
+    Familiarity,
+    Gauge,
+    Recogniser,
+    Surety,
+    folded,
+    save,
+)
 from animatrix.knowledge import Taxonomy
 from animatrix.media.door import written_whole
 from animatrix.synthetic import RENDERABLE
@@ -32,14 +41,14 @@ from animatrix.synthetic import RENDERABLE
 PRECISION = 0.9
 FEWEST = 8  # answers needed to judge a threshold; with fewer, CAUTIOUS
 CAUTIOUS = 0.9
-GATE = 0.01  # of training-like shots are turned away as unfamiliar
+GATE = 0.02  # of training-like shots, about, are turned away as unfamiliar
 DIRECTIONS = 64
 
 
 def raw_answers(
     model: Tagger, shots: list[Shot], rng: np.random.Generator | None = None
-) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Logits ``[N,width]`` (first window), looks ``[N,K]`` and `when` logits, as :func:`recognise` gets them.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits ``[N,width]``, looks ``[N,K]`` and picture statistics, as :func:`recognise` gets them.
 
     With ``rng`` the pictures are varied as in training.
     """
@@ -51,8 +60,8 @@ def raw_answers(
             rows.append(read(model, from_planes(planes), 24.0 if len(planes) > 96 else shot.take.fps))
     return (
         np.stack([r.answers.mean(0) for r in rows]),
-        np.stack([r.looks.mean(0) for r in rows]),
-        [np.concatenate(r.when) for r in rows],
+        np.concatenate([r.looks for r in rows]),
+        np.concatenate([r.pictures for r in rows]),
     )
 
 
@@ -133,21 +142,20 @@ def surety_of(q: Question, logits: np.ndarray, target: np.ndarray, weight: np.nd
     )
 
 
-def familiarity_of(train: np.ndarray, held_out: np.ndarray) -> Familiarity:
-    """Distances from training looks ``[N,K]``, with the quantiles of held-out ones."""
-    mean = train.mean(0)
-    centred = train - mean
+def gauge_of(train: np.ndarray, held_out: np.ndarray) -> Gauge:
+    """Distances from training features ``[N,K]``, with the quantiles of held-out ones."""
+    mean, scale = train.mean(0), train.std(0) + 0.05 * train.std(0).mean()
+    centred = (train - mean) / scale
     values, vectors = np.linalg.eigh(centred.T @ centred / len(train))
-    values, vectors = values[::-1], vectors[:, ::-1]
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     k = min(DIRECTIONS, len(values))
     spread = np.sqrt(values[:k] + 0.02 * values[:k].mean())
-    basis = vectors[:, :k]
-    rest = max(float(values[k:].sum()), 1e-9)
-    model = Familiarity(mean.astype(np.float32), (basis / spread).astype(np.float32), rest, (), ())
-    d = np.sort(model.distance(held_out))
+    rest = max(float(values[k:].sum()), 1e-3)
+    mean, scale, axes, spread = (x.astype(np.float32) for x in (mean, scale, vectors[:, :k], spread))
+    bare = Gauge(mean, scale, axes, spread, rest, (), ())
     shares = np.concatenate([np.linspace(1, 0.05, 20), [0.03, 0.02, 0.01, 0.005]])
-    distances = np.quantile(d, 1 - shares)
-    return Familiarity(model.mean, model.axes, rest, tuple(map(float, distances)), tuple(map(float, shares)))
+    distances = np.quantile(bare.distance(held_out), 1 - shares)
+    return replace(bare, distances=tuple(map(float, distances)), shares=tuple(map(float, shares)))
 
 
 def figures(
@@ -245,15 +253,18 @@ def calibrate(checkpoint: Path, train: Path, tune: Path, out: Path, report: Path
     known_shots = [s for same in seen.by_shape.values() for s in same]
     some = [known_shots[i] for i in rng.permutation(len(known_shots))[:looks]]
     offset = state["weights"].log()
-    logits, look, _ = raw_answers(model, shots)
+    logits, look, picture = raw_answers(model, shots)
     logits = logits - offset.numpy()
-    _, look_varied, _ = raw_answers(model, shots[:: max(1, len(shots) // 400)], rng)
-    _, look_train, _ = raw_answers(model, some[::2])
-    _, look_train_varied, _ = raw_answers(model, some[1::2], rng)
+    _, look_varied, picture_varied = raw_answers(model, shots[:: max(1, len(shots) // 400)], rng)
+    _, look_train, picture_train = raw_answers(model, some[::2])
+    _, look_train_varied, picture_train_varied = raw_answers(model, some[1::2], rng)
     target = np.stack([s.answer.target for s in shots])
     weight = np.stack([s.answer.weight for s in shots])
-    familiarity = familiarity_of(
-        np.concatenate([look_train, look_train_varied]), np.concatenate([look, look_varied])
+    familiarity = Familiarity(
+        gauge_of(np.concatenate([look_train, look_train_varied]), np.concatenate([look, look_varied])),
+        gauge_of(
+            np.concatenate([picture_train, picture_train_varied]), np.concatenate([picture, picture_varied])
+        ),
     )
     surety = {q.id: surety_of(q, logits, target, weight) for q in sheet.questions}
     worlds = np.array([s.take.world for s in shots])

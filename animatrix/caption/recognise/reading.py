@@ -11,6 +11,7 @@ import torch
 
 from animatrix.caption.recognise.answers import Question, Sheet
 from animatrix.caption.recognise.lens import fitted, shape_for, to_planes
+from animatrix.caption.recognise.picture import picture_statistics
 from animatrix.caption.recognise.sight import change, chosen_frames, gathered, look_at, split_planes
 from animatrix.caption.recognise.tagger import Tagger
 from animatrix.caption.recognise.weights import NEVER, STORY, Recogniser, Surety, known, load, weights_folder
@@ -51,11 +52,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class Raw:
-    """Per window, before any decision: logits [N,width], when N of [T,width], looks [N,K], frame numbers."""
+    """Per window, before any decision.
+
+    Logits [N,width], when N of [T,width], looks [N,K] and picture statistics [N,K'] for familiarity, and the
+    frame numbers.
+    """
 
     answers: np.ndarray
     when: list[np.ndarray]
     looks: np.ndarray
+    pictures: np.ndarray
     frames: list[np.ndarray]
 
 
@@ -109,6 +115,7 @@ def read(model: Tagger, colour: np.ndarray, fps: float) -> Raw:
     step = int(parts[0][1] - parts[0][0]) if len(parts[0]) > 1 else 1
     rate = 24 * 2 ** float(np.clip(np.log2(fps / step / 24), *RATE_RANGE))
     answers, when, looks = [], [], []
+    pictures = np.stack([picture_statistics(planes[part]) for part in parts])
     for first in range(0, len(parts), AT_ONCE):
         seen, chosen = [], []
         for part in parts[first : first + AT_ONCE]:
@@ -120,7 +127,7 @@ def read(model: Tagger, colour: np.ndarray, fps: float) -> Raw:
         answers.append(row.answers.float().numpy())
         looks.append(row.look.float().numpy())
         when += [w[: len(s[2])] for w, s in zip(row.when.float().numpy(), seen, strict=True)]
-    return Raw(np.concatenate(answers), when, np.concatenate(looks), parts)
+    return Raw(np.concatenate(answers), when, np.concatenate(looks), pictures, parts)
 
 
 def confidences(q: Question, logits: np.ndarray, s: Surety) -> np.ndarray:
@@ -156,7 +163,7 @@ def chosen_values(q: Question, sure: np.ndarray, s: Surety) -> list[tuple[str, f
 
 def decide(r: Recogniser, raw: Raw, fps: float, frames: int) -> Reading:
     """Guesses and reasons from raw answers: familiar enough, sure enough, still in the taxonomy."""
-    familiar = float(np.median(r.familiarity.familiar(raw.looks)))
+    familiar = float(np.median(r.familiarity.familiar(raw.looks, raw.pictures)))
     if familiar < r.gate:
         reason = f"unlike the footage it was trained on (familiar {familiar:.3f}, needs {r.gate:g})"
         return Reading({}, familiar, {q.id: reason for q in r.sheet.questions})

@@ -50,32 +50,47 @@ class Surety:
 
 
 @dataclass(frozen=True)
-class Familiarity:
-    """Mahalanobis distance of a shot's look, and how far out training-like shots lie.
+class Gauge:
+    """Mahalanobis distance from training shots, and how far out training-like shots lie.
 
-    ``distances``: ascending quantiles of held-out shots, at ``shares`` of them lying further out.
+    Features are centred by ``mean`` and divided by ``scale`` [K]; ``axes`` [K,K'] are orthonormal directions
+    with ``spread`` [K'] each; what lies outside them counts by its share ``rest``. ``distances``: ascending
+    quantiles of held-out shots, at ``shares`` of them lying further out.
     """
 
     mean: np.ndarray
-    axes: np.ndarray  # [K, K'] whitened directions; the rest counts by its share ``rest``
+    scale: np.ndarray
+    axes: np.ndarray
+    spread: np.ndarray
     rest: float
     distances: tuple[float, ...]
     shares: tuple[float, ...]
 
-    def distance(self, look: np.ndarray) -> np.ndarray:
-        """``[N]`` for looks ``[N,K]``; about 1 for a training shot."""
-        centred = look - self.mean
+    def distance(self, features: np.ndarray) -> np.ndarray:
+        """``[N]`` for features ``[N,K]``; about 1 or 2 for a training shot."""
+        centred = (features - self.mean) / self.scale
         inside = centred @ self.axes
-        basis = self.axes / np.linalg.norm(self.axes, axis=0, keepdims=True)
-        outside = ((centred - (centred @ basis) @ basis.T) ** 2).sum(1)
-        return (inside**2).mean(1) + outside / self.rest
+        outside = np.square(centred - inside @ self.axes.T).sum(1)
+        return np.square(inside / self.spread).mean(1) + outside / self.rest
 
-    def familiar(self, look: np.ndarray) -> np.ndarray:
-        """Share of training-like shots that lie further out, ``[N]`` in [0,1]; falls on beyond the last."""
-        d = self.distance(look)
+    def share(self, features: np.ndarray) -> np.ndarray:
+        """Share of training-like shots that lie further out, ``[N]``; falls on beyond the last of them."""
+        d = self.distance(features)
         last, tail = self.distances[-1], self.shares[-1]
         inner = np.interp(d, self.distances, self.shares)
         return np.where(d <= last, inner, tail * (last / np.maximum(d, 1e-9)) ** 2)
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How usual a shot is by the network's features and by the statistics of its picture."""
+
+    network: Gauge
+    picture: Gauge
+
+    def familiar(self, looks: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+        """``[N]`` in [0,1]: the smaller of both shares, doubled, since there were two chances to be odd."""
+        return np.minimum(1.0, 2 * np.minimum(self.network.share(looks), self.picture.share(pictures)))
 
 
 @dataclass(frozen=True)
@@ -125,10 +140,12 @@ def save(recogniser: Recogniser, folder: Path) -> None:
     f = recogniser.familiarity
     tensors = {k: v.detach().half().contiguous() for k, v in recogniser.model.state_dict().items()}
     tensors |= {
-        "familiar.mean": torch.from_numpy(f.mean).float(),
-        "familiar.axes": torch.from_numpy(f.axes).to(torch.bfloat16),  # wider range than float16
         "offset": recogniser.offset.float(),
     }
+    for name, gauge in (("network", f.network), ("picture", f.picture)):
+        tensors[f"familiar.{name}.axes"] = torch.from_numpy(gauge.axes).half()
+        for part in ("mean", "scale", "spread"):
+            tensors[f"familiar.{name}.{part}"] = torch.from_numpy(getattr(gauge, part)).float()
     story = {
         "taxonomy_version": recogniser.sheet.version,
         "fields": {
@@ -137,13 +154,29 @@ def save(recogniser: Recogniser, folder: Path) -> None:
         },
         "widths": asdict(recogniser.model.widths),
         "surety": {k: _rounded(asdict(v)) for k, v in recogniser.surety.items()},
-        "familiar": {"rest": f.rest, "distances": f.distances, "shares": f.shares, "gate": recogniser.gate},
+        "familiar": {
+            "gate": recogniser.gate,
+            "network": _numbers(f.network),
+            "picture": _numbers(f.picture),
+        },
         "notes": recogniser.notes,
     }
     with written_whole(folder / TENSORS) as temporary:
         save_file(tensors, temporary)
     with written_whole(folder / STORY) as temporary:
         temporary.write_text(json.dumps(story, indent=1, ensure_ascii=False) + "\n")
+
+
+def _numbers(g: Gauge) -> dict:
+    return {"rest": g.rest, "distances": g.distances, "shares": g.shares}
+
+
+def _gauge(name: str, tensors: dict[str, Tensor], numbers: dict) -> Gauge:
+    mean, scale, axes, spread = (
+        tensors.pop(f"familiar.{name}.{part}").numpy() for part in ("mean", "scale", "axes", "spread")
+    )
+    distances, shares = tuple(numbers["distances"]), tuple(numbers["shares"])
+    return Gauge(mean, scale, axes, spread, numbers["rest"], distances, shares)
 
 
 def _rounded(row: dict) -> dict:
@@ -169,11 +202,12 @@ def load(folder: Path) -> Recogniser:
         w = story["widths"]
         widths = Widths(tuple(w["stages"]), tuple(w["blocks"]), w["fast"], w["trunk"])
         model = folded(Tagger(sheet.width, widths))
-        axes, mean = tensors.pop("familiar.axes").numpy(), tensors.pop("familiar.mean").numpy()
+        f = story["familiar"]
+        familiarity = Familiarity(
+            _gauge("network", tensors, f["network"]), _gauge("picture", tensors, f["picture"])
+        )
         offset = tensors.pop("offset")
         model.load_state_dict(tensors)
-        f = story["familiar"]
-        familiarity = Familiarity(mean, axes, f["rest"], tuple(f["distances"]), tuple(f["shares"]))
         surety = {k: Surety(**v) for k, v in story["surety"].items()}
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise AniMatrixError(

@@ -14,7 +14,7 @@ from animatrix.caption.recognise.batches import Shots, batch_of
 from animatrix.caption.recognise.calibrate import (
     CAUTIOUS,
     PRECISION,
-    familiarity_of,
+    gauge_of,
     least_confidence,
     platt,
     surety_of,
@@ -179,10 +179,10 @@ def test_familiar_is_a_share_and_falls_with_distance():
     def looks(n: int, spread: float = 1.0) -> np.ndarray:
         return spread * rng.normal(size=(n, 6)) @ mix + rng.normal(0, 0.1, (n, 80))
 
-    f = familiarity_of(looks(600), looks(400))
-    assert 0.4 < f.familiar(looks(400)).mean() < 0.6
-    assert (f.familiar(looks(5, spread=12)) < 0.01).all()
-    assert (f.familiar(rng.normal(size=(5, 80)) * 20) < 0.01).all(), "off the plane of all training looks"
+    f = gauge_of(looks(600), looks(400))
+    assert 0.4 < f.share(looks(400)).mean() < 0.6
+    assert (f.share(looks(5, spread=12)) < 0.01).all()
+    assert (f.share(rng.normal(size=(5, 80)) * 20) < 0.01).all(), "off the plane of all training looks"
 
 
 def test_weights_and_story_name_every_field_by_id(tmp_path):

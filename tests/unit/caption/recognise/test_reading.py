@@ -19,6 +19,7 @@ from animatrix.caption.recognise.weights import (
     STORY,
     TENSORS,
     Familiarity,
+    Gauge,
     Recogniser,
     Surety,
     folded,
@@ -36,14 +37,18 @@ FIELDS = {
 TINY = Widths((8, 8, 8), (1, 1, 1), 8, 8)
 
 
+def wide_gauge(size: int) -> Gauge:
+    axes = np.eye(size, 4, dtype=np.float32)
+    ones = np.ones(size, np.float32)
+    return Gauge(0 * ones, ones, axes, np.full(4, 1e3, np.float32), 1e9, (0.0, 1e6), (1.0, 0.5))
+
+
 def tiny(seed: int = 0) -> Recogniser:
     torch.manual_seed(seed)
     sheet = Sheet.of(FIELDS, Taxonomy.default())
     model = Tagger(sheet.width, TINY)
     looks = model.look_size
-    anything = Familiarity(
-        np.zeros(looks, np.float32), np.eye(looks, 4, dtype=np.float32) * 1e-3, 1e9, (0.0, 1e6), (1.0, 0.5)
-    )
+    anything = Familiarity(wide_gauge(looks), wide_gauge(24))
     surety = {q.id: Surety(usual="none", least=0.0, least_usual=0.0) for q in sheet.questions}
     return Recogniser(folded(model), sheet, surety, anything, 0.01, torch.zeros(sheet.width))
 
@@ -58,7 +63,7 @@ def raw_of(r: Recogniser, answers: dict[tuple[str, str], float], frames: int = 2
     for (name, value), logit in answers.items():
         row[0, r.sheet.place(name, value)] = logit
     seen = np.full((frames, r.sheet.width), 5.0) if when is None else when
-    return Raw(row, [seen], np.zeros((1, r.model.look_size)), [np.arange(frames)])
+    return Raw(row, [seen], np.zeros((1, r.model.look_size)), np.zeros((1, 24)), [np.arange(frames)])
 
 
 def test_folding_normalisation_away_changes_no_answer(frames):

@@ -7,6 +7,7 @@ import pytest
 
 from animatrix.caption.recognise.batches import mirrored, varied
 from animatrix.caption.recognise.lens import SHAPES, fitted, from_planes, shape_for, to_planes
+from animatrix.caption.recognise.picture import picture_statistics
 from animatrix.caption.recognise.sight import change, chosen_frames, look_at, split_planes
 
 
@@ -80,6 +81,15 @@ def test_mirroring_twice_is_nothing_and_once_is_the_mirror_image(frames):
     planes = to_planes(frames)
     assert (mirrored(mirrored(planes)) == planes).all()
     assert (mirrored(planes)[:, :96] == planes[:, :96, ::-1]).all()
+
+
+def test_picture_statistics_are_finite_for_any_picture_and_tell_noise_from_flat_paint(frames):
+    noise = np.random.default_rng(0).integers(0, 256, frames.shape, np.uint8)
+    black = np.zeros((1, 96, 160, 3), np.uint8)
+    paint, wild, dark = (picture_statistics(to_planes(x)) for x in (frames, noise, black))
+    assert paint.shape == wild.shape == dark.shape and np.isfinite([paint, wild, dark]).all()
+    assert paint[2] > wild[2] + 2, "share of flat pixels"
+    assert np.abs(paint - wild).max() > 3
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -121,10 +121,11 @@ def cases(
     Two in three stage a value of ``field``; the others are shots of the everyday world, where most fields
     have their usual value. Case i is the same whatever else is asked for.
     """
-    home = folder / split / field
-    home.mkdir(parents=True, exist_ok=True)
     for i in range(count):
-        profile = profiles[i % len(profiles)]
+        # One on with every round, so that no profile meets only staged or only everyday shots.
+        profile = profiles[(i + i // len(profiles)) % len(profiles)]
+        home = folder / split / (field if i % 3 < 2 else "everyday")
+        home.mkdir(parents=True, exist_ok=True)
         path = home / f"{i:04d}-{profile.name}-{profile.frames}{profile.suffix}"
         label = path.with_suffix(".json")
         if not label.exists():

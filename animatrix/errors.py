@@ -44,6 +44,8 @@ class Code(StrEnum):
     UNSUPPORTED_VALUE = "unsupported-value"
     MODEL_MISSING = "model-missing"
     MODEL_MISMATCH = "model-mismatch"
+    NOT_FINITE = "not-finite"
+    OUT_OF_MEMORY = "out-of-memory"
 
 
 class AniMatrixError(Exception):

@@ -169,7 +169,8 @@ def _clock(seconds: float) -> str:
 
 def _cells(cells: tuple[Any, ...]) -> list[Bar]:
     """Runs of one drawing; neighbours differ in tone so that each exposure is seen."""
-    bars, frame = [], 0
+    bars: list[Bar] = []
+    frame = 0
     for number, run in groupby(cells):
         count = len(list(run))
         if number is not None:

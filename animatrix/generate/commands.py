@@ -17,7 +17,7 @@ Example:
   animatrix generate "A girl in a red scarf runs over a rooftop." --tag camera_move=pan_left \\
       --tag drawing_cadence=twos --tag impact_frame=white_frame@14-15 --seed 7 --out clip.mp4
 """
-SUFFIXES = (".mp4", ".mkv")
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
 
 
 def _keyframe(text: str) -> tuple[int, Path]:
@@ -64,8 +64,10 @@ def _directive(narrative: str, tags: list[str], file: Path | None, frames: int |
 def generate(
     narrative: Annotated[str, typer.Argument(help="What happens, in a sentence or two.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="field=value[@first-last]; repeat for more.")] = None,
-    directive: Annotated[Path | None, typer.Option(help="A directive file (YAML or JSON).")] = None,
-    model: Annotated[str, typer.Option(help="'nano' or the path of a saved pipeline.")] = "nano",
+    directive: Annotated[
+        Path | None, typer.Option(help="A directive file (YAML or JSON); a list of them makes a clip each.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="'nano', the path of a saved pipeline, or a hub id.")] = "nano",
     seed: Annotated[int, typer.Option(help="Same directive and seed, same bytes.")] = 0,
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 24,
     guidance: Annotated[float, typer.Option(help="How strongly the narrative is followed.")] = 3.0,
@@ -78,47 +80,117 @@ def generate(
         list[str] | None,
         typer.Option(help="INDEX=IMAGE: a given picture at an exact frame; repeat for more."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The clip to write; its report is written beside it.")] = Path(
-        "clip.mp4"
-    ),
+    negative: Annotated[str, typer.Option(help="What the clip should not show.")] = "",
+    sigmas: Annotated[
+        str, typer.Option(help="Noise levels of the steps, e.g. 1,0.75,0.5,0.25, instead of --steps.")
+    ] = "",
+    scheduler: Annotated[str, typer.Option(help="own (the model's), euler or unipc.")] = "own",
+    flow_shift: Annotated[float | None, typer.Option(help="Shift of the scheduler towards noise.")] = None,
+    lora: Annotated[list[str] | None, typer.Option(help="An adapter to load; repeat for more.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    offload: Annotated[str, typer.Option(help="none, model or group: less GPU memory, slower.")] = "none",
+    batch_guidance: Annotated[bool, typer.Option(help="Run the passes of a step as one batch.")] = False,
+    lossless: Annotated[bool, typer.Option(help="FFV1, every value kept (.mkv).")] = False,
+    out: Annotated[
+        Path,
+        typer.Option(help="The clip to write, or a folder name for PNGs; its report is written beside it."),
+    ] = Path("clip.mp4"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
     """Make an anime clip from a narrative and tags, and read it back: asked against measured."""
-    if out.suffix.lower() not in SUFFIXES:
+    if out.suffix and out.suffix.lower() not in SUFFIXES:
         raise AniMatrixError(
             Code.UNSUPPORTED_OUTPUT,
             f"--out {out} is not a video file name",
-            f"end it in {' or '.join(SUFFIXES)}",
+            f"end it in {', '.join(SUFFIXES)}, or in nothing for a folder of PNGs",
         )
-    if not out.parent.is_dir():
+    if lossless and out.suffix.lower() != ".mkv":
+        raise AniMatrixError(
+            Code.UNSUPPORTED_OUTPUT, f"--lossless cannot be written as {out.name}", "use .mkv"
+        )
+    if not out.absolute().parent.is_dir():
         raise AniMatrixError(Code.NOT_WRITABLE, f"folder {out.parent} does not exist", "create it first")
     if out.is_dir():
-        raise AniMatrixError(Code.NOT_WRITABLE, f"--out {out} is a folder", "name a file")
+        raise AniMatrixError(Code.NOT_WRITABLE, f"--out {out} is a folder", "name a file, or a new folder")
     _range("steps", steps, 1, 200)
     _range("guidance", guidance, 0, 30)
     _range("tag-guidance", tag_guidance, 0, 30)
+    _range("flow-shift", flow_shift, 0.01, 100)
     _range("seed", seed, 0, 2**63 - 1)
-    asked = _directive(narrative, tag or [], directive, frames)
+    listed = _listed(directive)
+    if listed is not None and (narrative or tag or frames is not None):
+        raise AniMatrixError(
+            Code.BAD_OPTION,
+            f"{directive} is a list of directives",
+            "leave out the narrative, --tag and --frames",
+        )
+    asked = listed or [_directive(narrative, tag or [], directive, frames)]
 
-    from animatrix.generate.run import Request, model_path
+    from animatrix.generate.run import Engine, Request, load, model_path
     from animatrix.generate.run import generate as make
 
-    request = Request(
-        directive=asked,
-        model=model,
-        seed=seed,
-        steps=steps,
-        guidance=guidance,
-        tag_guidance=tag_guidance,
-        size=parse_size(size),
-        keyframes=dict(_keyframe(k) for k in keyframe or []),
-    )
     model_path(model)
-    result = make(request, out, on_step=None if not sys.stderr.isatty() else _bar)
+    engine = Engine(dtype, offload, tuple(lora or ()), scheduler, flow_shift)
+    requests = [
+        Request(
+            directive=one,
+            model=model,
+            seed=seed + number,
+            steps=steps,
+            guidance=guidance,
+            tag_guidance=tag_guidance,
+            size=parse_size(size),
+            keyframes=dict(_keyframe(k) for k in keyframe or []),
+            negative_prompt=negative,
+            sigmas=_sigmas(sigmas),
+            batch_guidance=batch_guidance,
+        )
+        for number, one in enumerate(asked)
+    ]
+    longest = max(requests, key=lambda request: request.directive.frames)
+    pipe = load(model, engine, longest) if len(requests) > 1 else None
+    results = []
+    for number, request in enumerate(requests):
+        place = out if len(requests) == 1 else out.with_name(f"{out.stem}-{number:03d}{out.suffix}")
+        bar = _bar if sys.stderr.isatty() else None
+        results.append(make(request, place, on_step=bar, pipe=pipe, engine=engine, lossless=lossless))
+        if not as_json:
+            _print(results[-1])
     if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
-    else:
-        _print(result)
+        typer.echo(json.dumps(results[0] if len(results) == 1 else results, ensure_ascii=False))
+
+
+def _listed(file: Path | None) -> list[Any] | None:
+    """The directives of a file that holds a list of them, else None."""
+    from animatrix.knowledge import Directive
+    from animatrix.knowledge.documents import read_document
+
+    if file is None:
+        return None
+    content = read_document(file, "directive")
+    if not isinstance(content, list):
+        return None
+    if not content:
+        raise AniMatrixError(Code.BAD_DIRECTIVE, f"{file}: the list of directives is empty")
+    found = []
+    for number, item in enumerate(content):
+        try:
+            found.append(Directive.model_validate(item))
+        except AniMatrixError as error:
+            message = f"{file}, directive {number}: {error.message}"
+            raise AniMatrixError(error.code, message, error.hint) from None
+    return found
+
+
+def _sigmas(text: str) -> tuple[float, ...] | None:
+    if not text:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise AniMatrixError(
+            Code.BAD_OPTION, f"--sigmas {text!r} is not a list of numbers", "for example 1,0.75,0.5,0.25"
+        ) from None
 
 
 def _bar(done: int, total: int) -> None:

@@ -1,75 +1,74 @@
-"""AniMatrixPipeline: a directive to a clip, on diffusers' Wan pipeline.
+"""AniMatrixPipeline: a directive to a clip, on diffusers' Wan components.
 
-Guidance has two scales, one per channel:
-
-    v = v_none + s_text (v_text - v_none) + s_tag (v_full - v_text)
-
-written as a weighted sum of up to three passes; a pass whose weight is zero is never run (equal scales: two
-passes; both 1: one). Tags and text are encoded once per request.
+One class makes video from text, from a first picture, or from pictures at any frames; which of them a model
+takes follows from its layout (``conditioning.py``). Narrative and tags are guided apart (``guidance.py``).
+Text, tags, pictures and cross-attention keys are computed once a request.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import diffusers
 import numpy as np
 import PIL.Image
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, WanPipeline
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from diffusers.pipelines.wan.pipeline_output import WanPipelineOutput
+from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, T5EncoderModel
+from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenizerBase, T5EncoderModel
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.generate.conditioning import given_pictures, layout_of
+from animatrix.generate.guidance import guidance_weights, guided
+from animatrix.generate.requests import check_finite, check_parts, check_request, checked_schedule
 from animatrix.knowledge import Directive
-from animatrix.model.keyframes import empty_condition, encode_keyframes
 from animatrix.model.tags import TagEmbeds, TagEncoder
 from animatrix.model.text import encode_text
 from animatrix.model.transformer import AniMatrixTransformer3DModel
 from animatrix.model.vae import AutoencoderNano
+
+log = logging.getLogger(__name__)
+Picture = PIL.Image.Image | np.ndarray
+STOCK = ("WanPipeline", "WanImageToVideoPipeline")  # folders that are opened without a tag encoder
+TEXT_SLOTS = 512  # of every Wan
 
 # diffusers refuses components of libraries it does not know; this names ours (guarded by a test: private
 # API).
 LOADABLE_CLASSES.setdefault("animatrix", {})
 
 
-def guidance_weights(
-    text_scale: float, tag_scale: float, *, has_text: bool, has_tags: bool
-) -> dict[str, float]:
-    """Weight of each pass: ``none``, ``text``, ``full``; they sum to 1. Only passes with a weight are listed.
-
-    Without tags ``full`` is ``text``; without text ``text`` is ``none``: their weights merge and the pass is
-    saved.
-    """
-    weights = {"none": 1 - text_scale, "text": text_scale - tag_scale, "full": tag_scale}
-    if not has_tags:
-        weights["text"] += weights.pop("full")
-    if not has_text:
-        weights["none"] += weights.pop("text", 0.0)
-    return {name: w for name, w in weights.items() if abs(w) > 1e-9}
-
-
 class AniMatrixPipeline(WanPipeline):
-    """Text- and tag-conditioned video generation, with keyframes at exact frame indices.
+    """Text-, tag- and picture-conditioned video generation.
 
-    Components: Wan's, plus ``tag_encoder`` (:class:`~animatrix.model.TagEncoder`).
+    Components: Wan's, plus ``tag_encoder`` (:class:`~animatrix.model.TagEncoder`; without one, tags are said
+    in the prompt) and, for Wan 2.1 I2V, ``image_encoder`` and ``image_processor``.
     """
 
-    _optional_components: ClassVar[list[str]] = [*WanPipeline._optional_components, "tag_encoder"]
-    model_cpu_offload_seq = "text_encoder->tag_encoder->transformer->transformer_2->vae"
+    _optional_components: ClassVar[list[str]] = [
+        *WanPipeline._optional_components,
+        "tag_encoder",
+        "image_encoder",
+        "image_processor",
+    ]
+    model_cpu_offload_seq = "text_encoder->tag_encoder->image_encoder->transformer->transformer_2->vae"
 
     def __init__(
         self,
         tokenizer: PreTrainedTokenizerBase,
         text_encoder: T5EncoderModel,
-        vae: AutoencoderNano,
+        vae: Any,
         scheduler: FlowMatchEulerDiscreteScheduler,
         transformer: AniMatrixTransformer3DModel | None = None,
         transformer_2: AniMatrixTransformer3DModel | None = None,
         tag_encoder: TagEncoder | None = None,
+        image_encoder: CLIPVisionModel | None = None,
+        image_processor: CLIPImageProcessor | None = None,
         boundary_ratio: float | None = None,
         expand_timesteps: bool = False,
     ) -> None:
@@ -83,57 +82,129 @@ class AniMatrixPipeline(WanPipeline):
             boundary_ratio=boundary_ratio,
             expand_timesteps=expand_timesteps,
         )
-        self.register_modules(tag_encoder=tag_encoder)
+        self.register_modules(
+            tag_encoder=tag_encoder, image_encoder=image_encoder, image_processor=image_processor
+        )
+        self._told_of_prose = False
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> AniMatrixPipeline:
+        """A saved AniMatrix pipeline, or a plain Wan folder or hub id.
+
+        A plain Wan has no tag channel: its transformers are taken as they are, and tags are said in the
+        prompt. Arguments as ``DiffusionPipeline.from_pretrained``.
+        """
+        asked = {
+            k: options[k] for k in ("cache_dir", "local_files_only", "revision", "token") if k in options
+        }
+        kind = cls.load_config(pretrained_model_name_or_path, **asked).get("_class_name")
+        if kind not in STOCK:
+            return super().from_pretrained(pretrained_model_name_or_path, **options)
+        return cls.from_wan(
+            getattr(diffusers, kind).from_pretrained(pretrained_model_name_or_path, **options)
+        )
+
+    @classmethod
+    def from_wan(
+        cls, pipe: Any, tag_encoder: TagEncoder | None = None, **tag_options: Any
+    ) -> AniMatrixPipeline:
+        """Adopt the components of diffusers' ``WanPipeline`` or ``WanImageToVideoPipeline``, weights shared.
+
+        Args:
+            tag_encoder: gives the model a tag channel, fresh and without effect until it is trained.
+            tag_options: arguments of ``AniMatrixTransformer3DModel.from_wan``.
+        """
+        paths = ("tag_cross_attention", "tag_adaln", "tag_track")
+        tags = dict.fromkeys(paths, False) if tag_encoder is None else {"tag_dim": tag_encoder.config.dim}
+        parts = dict(pipe.components)
+        for name in ("transformer", "transformer_2"):
+            if parts.get(name) is not None:
+                parts[name] = AniMatrixTransformer3DModel.from_wan(parts[name], **{**tags, **tag_options})
+        return cls(
+            **parts,
+            tag_encoder=tag_encoder,
+            boundary_ratio=pipe.config.boundary_ratio,
+            expand_timesteps=pipe.config.expand_timesteps,
+        )
 
     @torch.no_grad()
     def __call__(
         self,
         directive: Directive | Sequence[Directive],
         *,
-        height: int = 96,
-        width: int = 160,
+        height: int | None = None,
+        width: int | None = None,
         num_inference_steps: int = 24,
         guidance_scale: float = 3.0,
         tag_guidance_scale: float | None = None,
-        keyframes: Mapping[int, PIL.Image.Image | np.ndarray] | None = None,
+        guidance_scale_2: float | None = None,
+        tag_guidance_scale_2: float | None = None,
+        batch_guidance: bool = False,
+        negative_prompt: str = "",
+        sigmas: Sequence[float] | None = None,
+        keyframes: Mapping[int, Picture] | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: Tensor | None = None,
         output_type: str = "np",
         return_dict: bool = True,
+        attention_kwargs: dict[str, Any] | None = None,
         callback_on_step_end: Callable[[Any, int, int, dict], dict] | None = None,
     ) -> WanPipelineOutput | tuple:
         """Generate one clip per directive; all of a call share their length.
 
         Args:
             directive: what to make; ``frames`` must be 4n+1.
-            height, width: in pixels, multiples of the VAE's scale times the patch (nano: 16).
+            height, width: in pixels, multiples of the VAE's scale times the patch (nano: 16); by default
+                160x96 for nano and 832x480 for Wan.
             guidance_scale, tag_guidance_scale: s_text and s_tag; the second defaults to the first.
+            guidance_scale_2, tag_guidance_scale_2: the same for the low-noise expert of Wan 2.2; they
+                default to the first two.
+            batch_guidance: run the passes of a step as one batch: more memory, fewer launches.
+            negative_prompt: what ``v_none`` is told instead of nothing.
+            sigmas: noise levels of the steps, falling from 1, instead of the scheduler's own.
             keyframes: pictures [H,W,3] uint8 (or PIL) by frame index, shared by the batch.
             generator: one, or one per directive: then each clip is what it would be alone.
+            callback_on_step_end: called with (pipeline, step, timestep, {"latents"}); what it returns under
+                ``latents`` is used. Setting ``pipeline._interrupt`` ends the request after the step.
         Returns:
             ``.frames``: float32 [B,T,H,W,3] in [0,1] for ``output_type="np"``; "pil", "pt" and "latent" as in
             diffusers.
         Raises:
-            AniMatrixError: BAD_OPTION for a length, size or keyframe the model cannot make.
+            AniMatrixError: BAD_OPTION for a length, size, keyframe or schedule the model cannot make;
+                MODEL_MISMATCH for components that do not belong together; NOT_FINITE when numbers overflow.
         """
         directives = [directive] if isinstance(directive, Directive) else list(directive)
-        frames = self._check(directives, height, width, keyframes)
-        device, model = self._execution_device, self.transformer
-        tag_scale = guidance_scale if tag_guidance_scale is None else tag_guidance_scale
-
-        text, null_text, tags = self._encode(directives)
-        weights = guidance_weights(
+        check_parts(self)
+        model = self.transformer if self.transformer is not None else self.transformer_2
+        layout = layout_of(model, self.vae, self.config.expand_timesteps)
+        usual = (96, 160) if isinstance(self.vae, AutoencoderNano) else (480, 832)
+        height = usual[0] if height is None else height
+        width = usual[1] if width is None else width
+        frames = check_request(self, directives, height, width, keyframes)
+        device, dtype = self._execution_device, model.dtype
+        self._interrupt, self._guidance_scale, self._attention_kwargs = (
+            False,
             guidance_scale,
-            tag_scale,
-            has_text=any(d.narrative for d in directives),
-            has_tags=tags is not None,
+            attention_kwargs,
         )
-        conditions: dict[str, tuple[Tensor, TagEmbeds | None]] = {
-            "none": (null_text, None),
-            "text": (text, None),
-            "full": (text, tags),
-        }
 
+        tag_scale = guidance_scale if tag_guidance_scale is None else tag_guidance_scale
+        high = (guidance_scale, tag_scale)
+        low = (
+            guidance_scale if guidance_scale_2 is None else guidance_scale_2,
+            (tag_scale if guidance_scale_2 is None else guidance_scale_2)
+            if tag_guidance_scale_2 is None
+            else tag_guidance_scale_2,
+        )
+        text, null_text, tags = self._encode(directives, negative_prompt)
+        told = any(d.narrative for d in directives) or (tags is None and any(d.tags for d in directives))
+        passes = [
+            list(guidance_weights(*scales, has_text=told, has_tags=tags is not None))
+            for scales in (high, low)
+        ]
+        pictures = {i: self._picture(p, height, width).to(device) for i, p in (keyframes or {}).items()}
+        image = self._image_embeds(keyframes or {}, len(directives), dtype)
+        timesteps = checked_schedule(self.scheduler, num_inference_steps, sigmas, device)
         shape = (
             len(directives),
             self.vae.config.z_dim,
@@ -143,80 +214,84 @@ class AniMatrixPipeline(WanPipeline):
         )
         if latents is None:
             latents = randn_tensor(shape, generator=generator, device=device, dtype=torch.float32)
-        extra = None
-        if model.config.in_channels > shape[1]:
-            extra = empty_condition(latents)
-            if keyframes:
-                images = {i: self._picture(p, height, width).to(device) for i, p in keyframes.items()}
-                extra = encode_keyframes(self.vae, images, latents).expand_as(extra)
+        else:
+            latents = latents.to(device, torch.float32)
+        given = given_pictures(layout, self.vae, pictures, latents, frames)
 
-        self.scheduler.set_timesteps(num_inference_steps, device=device)
-        self.scheduler.set_begin_index(0)
+        states = {"none": (null_text, None), "text": (text, None), "full": (text, tags)}
+        conditions: dict[tuple[int, str], Any] = {}
         boundary = self.config.boundary_ratio
-        with self.progress_bar(total=num_inference_steps) as bar:
-            for i, t in enumerate(self.scheduler.timesteps):
-                expert = model
-                if boundary is not None and t < boundary * self.scheduler.config.num_train_timesteps:
-                    expert = self.transformer_2
-                x = latents if extra is None else torch.cat([latents, extra], dim=1)
-                x = x.to(expert.dtype)
-                velocity = torch.zeros_like(latents)
-                for name, weight in weights.items():
-                    states, tag_embeds = conditions[name]
-                    with expert.cache_context(name):
-                        v = expert(x, t.expand(len(x)), states, return_dict=False, tags=tag_embeds)[0]
-                    velocity = velocity + weight * v.float()
-                latents = self.scheduler.step(velocity, t, latents, return_dict=False)[0]
+        with self.progress_bar(total=len(timesteps)) as bar:
+            for i, t in enumerate(timesteps):
+                late = boundary is not None and t < boundary * self.scheduler.config.num_train_timesteps
+                expert = self.transformer_2 if late or self.transformer is None else self.transformer
+                names, scales = (passes[1], low) if late else (passes[0], high)
+                x = given.model_input(latents).to(dtype)
+                when = given.timestep(t, latents, expert.config.patch_size, layout == "expand")
+                context = {
+                    "step_index": i,
+                    "sigma": float(self.scheduler.sigmas[i]),
+                    "num_inference_steps": len(timesteps),
+                }
+                if batch_guidance and len(names) > 1:
+                    key = (late, "+".join(names))
+                    if key not in conditions:
+                        conditions[key] = expert.prepare(*_stacked([states[n] for n in names], image))
+                    count = len(names)
+                    with expert.cache_context(key[1], **context):
+                        v = expert(
+                            x.repeat(count, 1, 1, 1, 1),
+                            when.repeat(count, *[1] * (when.ndim - 1)),
+                            conditions[key],
+                            attention_kwargs=attention_kwargs,
+                            return_dict=False,
+                        )[0]
+                    velocity = dict(zip(names, v.chunk(count), strict=True))
+                else:
+                    velocity = {}
+                    for name in names:
+                        if (late, name) not in conditions:
+                            conditions[late, name] = expert.prepare(*_stacked([states[name]], image))
+                        with expert.cache_context(name, **context):
+                            velocity[name] = expert(
+                                x,
+                                when,
+                                conditions[late, name],
+                                attention_kwargs=attention_kwargs,
+                                return_dict=False,
+                            )[0]
+                latents = self.scheduler.step(guided(velocity, *scales), t, latents, return_dict=False)[0]
                 if callback_on_step_end is not None:
-                    latents = callback_on_step_end(self, i, int(t), {"latents": latents}).get(
-                        "latents", latents
-                    )
+                    answer = callback_on_step_end(self, i, int(t), {"latents": latents})
+                    latents = (answer or {}).get("latents", latents)
                 bar.update()
-
-        video: Any = latents
-        if output_type != "latent":
-            mean = torch.tensor(self.vae.config.latents_mean).view(1, -1, 1, 1, 1)
-            std = torch.tensor(self.vae.config.latents_std).view(1, -1, 1, 1, 1)
-            z = (latents * std.to(latents) + mean.to(latents)).to(self.vae.dtype)
-            pixels = self.vae.decode(z, return_dict=False)[0]
-            video = self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
+                if self._interrupt:
+                    break
+        latents = given.kept(latents)
+        check_finite(latents, dtype)
+        video = latents if output_type == "latent" else self._decoded(latents, output_type)
         self.maybe_free_model_hooks()
         return WanPipelineOutput(frames=video) if return_dict else (video,)
 
-    def _check(self, directives: list[Directive], height: int, width: int, keyframes: Any) -> int:
-        frames, step = directives[0].frames, self.vae_scale_factor_temporal
-        if any(d.frames != frames for d in directives):
-            raise AniMatrixError(
-                Code.BAD_OPTION, "directives of one batch must have the same number of frames"
-            )
-        if frames % step != 1:
-            low = max(1, (frames - 1) // step * step + 1)
-            raise AniMatrixError(
-                Code.BAD_OPTION,
-                f"frames={frames} is not {step}n+1, the lengths this model makes",
-                f"use {low} or {low + step}",
-            )
-        multiple = self.vae_scale_factor_spatial * self.transformer.config.patch_size[1]
-        for name, side in (("width", width), ("height", height)):
-            if side < multiple or side % multiple:
-                near = max(multiple, round(side / multiple) * multiple)
-                raise AniMatrixError(
-                    Code.BAD_OPTION, f"{name}={side} is not a multiple of {multiple}", f"use {near}"
-                )
-        for index in keyframes or {}:
-            if not 0 <= index < frames:
-                raise AniMatrixError(
-                    Code.BAD_OPTION,
-                    f"keyframe {index} is outside the shot of {frames} frames",
-                    f"use 0 to {frames - 1}",
-                )
-        return frames
+    def _decoded(self, latents: Tensor, output_type: str) -> Any:
+        """Pixels of final latents, by the operations and in the order of Wan's pipelines."""
+        latents = latents.to(self.vae.device, self.vae.dtype)
+        shape = (1, -1, 1, 1, 1)
+        mean = torch.tensor(self.vae.config.latents_mean).view(shape).to(latents)
+        inverse = 1.0 / torch.tensor(self.vae.config.latents_std).view(shape).to(latents)
+        pixels = self.vae.decode(latents / inverse + mean, return_dict=False)[0]
+        return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
 
-    def _encode(self, directives: list[Directive]) -> tuple[Tensor, Tensor, TagEmbeds | None]:
-        """Text states and their null [B,S,D], and tag embeddings if any directive has tags."""
-        device, dtype = self._execution_device, self.transformer.dtype
-        config = self.transformer.config
-        tags, room = None, config.text_len
+    def _encode(
+        self, directives: list[Directive], negative_prompt: str
+    ) -> tuple[Tensor, Tensor, TagEmbeds | None]:
+        """Text states and those of the negative prompt [B,S,D], and tag embeddings if any directive has
+        tags."""
+        model = self.transformer if self.transformer is not None else self.transformer_2
+        device, config = self._execution_device, model.config
+        tags, room = None, config.get("text_len", TEXT_SLOTS)
+        slots = room
+        texts = [d.narrative for d in directives]
         if self.tag_encoder is not None:
             # Tags live in the last slots. They are kept free whether used or not, so that the number of
             # tags never decides where the narrative is cut.
@@ -225,13 +300,63 @@ class AniMatrixPipeline(WanPipeline):
                 tags = self.tag_encoder(
                     self.tag_encoder.tokenize(directives, limit=config.tag_slots).to(device)
                 )
-        texts = [d.narrative for d in directives]
-        states = encode_text([*texts, ""], self.tokenizer, self.text_encoder, room).to(device, dtype)
-        states = torch.nn.functional.pad(states, (0, 0, 0, config.text_len - room))
+        elif any(d.tags for d in directives):
+            texts = [d.describe() for d in directives]
+            if not self._told_of_prose:
+                log.warning("this model has no tag encoder: tags are said in the prompt")
+                self._told_of_prose = True
+        cleaned = [prompt_clean(text) for text in (*texts, negative_prompt)]
+        states = encode_text(cleaned, self.tokenizer, self.text_encoder, room).to(device, model.dtype)
+        states = torch.nn.functional.pad(states, (0, 0, 0, slots - room))
         return states[:-1], states[-1:].expand(len(texts), -1, -1), tags
 
-    @staticmethod
-    def _picture(image: PIL.Image.Image | np.ndarray, height: int, width: int) -> Tensor:
-        picture = image if isinstance(image, PIL.Image.Image) else PIL.Image.fromarray(image)
-        picture = picture.convert("RGB").resize((width, height), PIL.Image.Resampling.LANCZOS)
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
+    def _image_embeds(
+        self, keyframes: Mapping[int, Picture], batch: int, dtype: torch.dtype
+    ) -> Tensor | None:
+        """CLIP embeddings [B,N,D] of the first picture (and the last, for models of first and last frame)."""
+        model = self.transformer if self.transformer is not None else self.transformer_2
+        if model.config.image_dim is None:
+            return None
+        if self.image_encoder is None or self.image_processor is None:
+            raise AniMatrixError(
+                Code.MODEL_MISMATCH,
+                "this model reads a picture through CLIP, but has no image_encoder and image_processor",
+                "add them to its folder",
+            )
+        if not keyframes:
+            raise AniMatrixError(
+                Code.BAD_OPTION, "this model starts from a picture", "give a keyframe, --keyframe 0=first.png"
+            )
+        chosen = [_pil(keyframes[min(keyframes)])]
+        if model.config.pos_embed_seq_len is not None and len(keyframes) > 1:
+            chosen.append(_pil(keyframes[max(keyframes)]))
+        pixels = self.image_processor(images=chosen, return_tensors="pt").to(self.image_encoder.device)
+        hidden = self.image_encoder(**pixels, output_hidden_states=True).hidden_states[-2]
+        return hidden.to(self._execution_device).repeat(batch, 1, 1).to(dtype)
+
+    def _picture(self, image: Picture, height: int, width: int) -> Tensor:
+        """A picture [3,H,W] in [-1,1], resized as Wan's pipelines do."""
+        return self.video_processor.preprocess(_pil(image), height=height, width=width)[0].float()
+
+
+def _pil(image: Picture) -> PIL.Image.Image:
+    return (image if isinstance(image, PIL.Image.Image) else PIL.Image.fromarray(image)).convert("RGB")
+
+
+def _stacked(
+    passes: Sequence[tuple[Tensor, TagEmbeds | None]], image: Tensor | None
+) -> tuple[Tensor, Tensor | None, TagEmbeds | None]:
+    """Text states, image embeds and tags of several passes as one batch; a pass without tags has zeros, which
+    add nothing."""
+    text = torch.cat([states for states, _ in passes])
+    known = [tags for _, tags in passes if tags is not None]
+    tags = None
+    if known:
+        blank = TagEmbeds(*(torch.zeros_like(part) for part in known[0]))
+        rows = [tags if tags is not None else blank for _, tags in passes]
+        tags = TagEmbeds(*(torch.cat(parts) for parts in zip(*rows, strict=True)))
+    return text, None if image is None else image.repeat(len(passes), 1, 1), tags
+
+
+# How diffusers finds the class of a saved pipeline: ``DiffusionPipeline.from_pretrained(folder)``.
+diffusers.AniMatrixPipeline = AniMatrixPipeline

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from animatrix.caption import caption
+from animatrix.caption import caption_shot
 from animatrix.caption.agreement import agrees
+from animatrix.caption.measure import shot_of
 from animatrix.knowledge import Directive
-from animatrix.media import Clip
+from animatrix.media import Clip, scan_clip
 
 
 def read_back(directive: Directive, clip: Clip) -> list[dict[str, Any]]:
-    """One row per asked field: ``{"field", "asked", "measured", "confidence", "ok"}``.
+    """One row per asked field: ``{"field", "asked", "measured", "confidence", "ok"}``. The clip is one shot.
 
     ``ok`` is None where AniCaption abstains or has no measure for the field; nothing is claimed there.
     """
-    measured = caption(clip)[0].tags
+    shot = shot_of(list(scan_clip(clip)), clip.fps)
+    measured = caption_shot(shot, list(directive.tags)).tags if directive.tags else {}
     rows = []
     for field, asked in directive.tags.items():
         found = measured.get(field, [])

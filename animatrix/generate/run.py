@@ -4,8 +4,10 @@ report.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,13 +16,34 @@ from typing import Any
 
 import numpy as np
 
-from animatrix.errors import AniMatrixError, Code
+from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
-from animatrix.media import Clip, write_video
+from animatrix.media import Clip, write_png_sequence, write_video
 from animatrix.media.door import written_whole
 
 NANO = Path(__file__).resolve().parents[2] / "weights" / "nano"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 FPS = 24.0  # nano knows one frame rate; a directive at another is converted
+OFFLOADS = ("none", "model", "group")
+DTYPES = ("float32", "bfloat16", "float16")
+SCHEDULERS = ("own", "euler", "unipc")
+KINDS = ("AniMatrixPipeline", "WanPipeline", "WanImageToVideoPipeline")  # folders that can be opened
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a model is loaded: what does not change a request, only where and how precisely it is computed.
+
+    ``dtype``: one of ``DTYPES``, or ``auto`` (float32 on a CPU, bfloat16 on a GPU); ``offload``: ``none``,
+    ``model`` (one component at a time on the GPU) or ``group`` (one layer at a time); ``lora``: adapters to
+    load; ``scheduler``: ``own`` is the one saved with the model.
+    """
+
+    dtype: str = "auto"
+    offload: str = "none"
+    lora: tuple[str, ...] = ()
+    scheduler: str = "own"
+    flow_shift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,48 +58,160 @@ class Request:
     tag_guidance: float | None = None
     size: tuple[int, int] = (160, 96)
     keyframes: dict[int, Path] = field(default_factory=dict)
+    negative_prompt: str = ""
+    sigmas: tuple[float, ...] | None = None
+    batch_guidance: bool = False
 
 
 def model_path(name: str) -> Path:
-    """Folder of a model in the diffusers layout: ``nano`` is the one shipped, anything else is a path."""
+    """Folder of a model in the diffusers layout: ``nano`` is the one shipped, a path, or a hub id.
+
+    A hub id (``owner/name``) is taken from the local cache, or fetched where there is a network.
+    """
     path = NANO if name == "nano" else Path(name)
-    if not (path / "model_index.json").is_file():
+    if (path / "model_index.json").is_file():
+        return path
+    if not path.exists() and HUB_ID.fullmatch(name):
+        from diffusers import DiffusionPipeline
+
+        try:
+            return Path(DiffusionPipeline.download(name, use_safetensors=True))
+        except Exception as error:  # offline, no such model, or one without safetensors
+            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            raise AniMatrixError(
+                Code.MODEL_MISSING,
+                f"model {name!r} cannot be fetched: {reason}",
+                "give the path of a local copy",
+            ) from None
+    raise AniMatrixError(
+        Code.MODEL_MISSING,
+        f"model {name!r} is not a folder with a model_index.json",
+        "use 'nano', or the path of a pipeline saved in the diffusers layout",
+    )
+
+
+def check_kind(path: Path) -> None:
+    """Refuse a pipeline folder that is not ours or Wan's.
+
+    Raises:
+        AniMatrixError: MODEL_MISMATCH naming its class; FILE_UNREADABLE.
+    """
+    file = path / "model_index.json"
+    try:
+        kind = json.loads(file.read_text("utf-8")).get("_class_name")
+    except (OSError, ValueError, AttributeError) as error:
+        raise AniMatrixError(Code.FILE_UNREADABLE, f"{file} is not a pipeline's index ({error})") from None
+    if kind not in KINDS:
+        what = f"is a {kind}" if kind else "does not say its class"
         raise AniMatrixError(
-            Code.MODEL_MISSING,
-            f"model {name!r} is not a folder with a model_index.json",
-            "use 'nano', or the path of a pipeline saved in the diffusers layout",
+            Code.MODEL_MISMATCH, f"model {str(path)!r} {what}", f"this takes {', '.join(KINDS)}"
         )
-    return path
 
 
 def revision(path: Path) -> str:
     """Content hash of the weights: names the exact model, wherever it lies."""
+    files = sorted(path.rglob("*.safetensors"))
+    return _hashed(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@functools.lru_cache(maxsize=8)  # a list of directives asks for each clip, and Wan's files are long
+def _hashed(files: tuple[tuple[Path, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*.safetensors")):
-        digest.update(file.read_bytes())
+    for file, _, _ in files:
+        with file.open("rb") as content:
+            while block := content.read(1 << 22):
+                digest.update(block)
     return digest.hexdigest()[:16]
 
 
-def load(name: str):
-    """An :class:`~animatrix.generate.pipeline.AniMatrixPipeline` in float32 on the CPU, ready to call."""
+def load(name: str, engine: Engine | None = None, request: Request | None = None):
+    """An :class:`~animatrix.generate.pipeline.AniMatrixPipeline`, ready to call.
+
+    Args:
+        request: what it will be asked; refuses models that cannot fit for it before they are loaded.
+
+    Raises:
+        AniMatrixError: MODEL_MISSING, MODEL_MISMATCH, OUT_OF_MEMORY, BAD_OPTION; FILE_UNREADABLE for damaged
+            weights.
+    """
     import diffusers
     import torch
     import transformers
 
+    from animatrix.generate.memory import Need, available_on, check_fit, need_of
     from animatrix.generate.pipeline import AniMatrixPipeline
 
+    engine = engine or Engine()
+    for option, value, known in (
+        ("--dtype", engine.dtype, ("auto", *DTYPES)),
+        ("--offload", engine.offload, OFFLOADS),
+        ("--scheduler", engine.scheduler, SCHEDULERS),
+    ):
+        if value not in known:
+            hint = did_you_mean(value, known) or f"use {', '.join(known)}"
+            raise AniMatrixError(Code.BAD_OPTION, f"{option} {value!r} is not known", hint)
     # Their loading bars would stand in front of the one line an error is.
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if engine.offload != "none" and device == "cpu":
+        raise AniMatrixError(Code.BAD_OPTION, f"--offload {engine.offload} needs a GPU", "leave it out")
+    dtype = engine.dtype if engine.dtype != "auto" else "float32" if device == "cpu" else "bfloat16"
+    path = model_path(name)
+    check_kind(path)
+    if request is not None:
+        asked = request.directive
+        frames = asked.frames if asked.fps == FPS else asked.to_fps(FPS).frames
+        passes = 3 if request.batch_guidance else 1
+        need = need_of(path, frames, request.size, dtype, engine.offload, passes)
+        check_fit(need, available_on(device), device, engine.offload, dtype)
+        if engine.offload != "none":  # what the GPU does not hold lies in the machine's memory
+            stored = Need(need.weights, 0, sum(need.weights.values()))
+            check_fit(stored, available_on("cpu"), "cpu", "none", dtype)
     try:
-        pipe = AniMatrixPipeline.from_pretrained(model_path(name), dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError, KeyError) as e:
-        line = str(e).splitlines()[0]
+        pipe = AniMatrixPipeline.from_pretrained(path, dtype=getattr(torch, dtype), local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        line = (str(e).splitlines() or [type(e).__name__])[0]
         raise AniMatrixError(Code.MODEL_MISMATCH, f"model {name!r} cannot be loaded: {line}") from e
     for component in pipe.components.values():
         if isinstance(component, torch.nn.Module):
             component.eval()
+    _adapt(pipe, engine)
+    if engine.offload == "model":
+        pipe.enable_model_cpu_offload()
+    elif engine.offload == "group":
+        pipe.enable_group_offload(torch.device(device), offload_type="leaf_level", use_stream=True)
+    elif device != "cpu":
+        pipe.to(device)
     return pipe
+
+
+def _adapt(pipe: Any, engine: Engine) -> None:
+    """Adapters and scheduler of an engine."""
+    import diffusers
+
+    from animatrix.model.lora import load_lora
+
+    for number, source in enumerate(engine.lora):
+        encoder = load_lora(
+            source, pipe.transformer, pipe.transformer_2, pipe.tag_encoder, adapter=f"lora{number}"
+        )
+        if encoder is not pipe.tag_encoder:
+            pipe.register_modules(tag_encoder=encoder)
+    if engine.scheduler == "own" and engine.flow_shift is None:
+        return
+    shift = engine.flow_shift
+    if shift is None:
+        shift = pipe.scheduler.config.get("shift") or pipe.scheduler.config.get("flow_shift") or 3.0
+    multistep = (
+        engine.scheduler == "unipc" if engine.scheduler != "own" else "flow_shift" in pipe.scheduler.config
+    )
+    if multistep:
+        pipe.scheduler = diffusers.UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift
+        )
+    else:
+        pipe.scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
 
 
 def _read_image(path: Path) -> np.ndarray:
@@ -93,13 +228,20 @@ def _read_image(path: Path) -> np.ndarray:
 
 
 def generate(
-    request: Request, out: Path, on_step: Callable[[int, int], None] | None = None, pipe: Any = None
+    request: Request,
+    out: Path,
+    on_step: Callable[[int, int], None] | None = None,
+    pipe: Any = None,
+    engine: Engine | None = None,
+    lossless: bool = False,
 ) -> dict[str, Any]:
-    """Make ``out`` (a video) and the JSON beside it; returns the JSON's content.
+    """Make ``out`` and the JSON beside it; returns the JSON's content.
 
     Args:
+        out: a video file, or a folder name without suffix for a PNG sequence.
         on_step: called with (steps done, steps in all).
-        pipe: a loaded pipeline to reuse; loaded from ``request.model`` otherwise.
+        pipe: a loaded pipeline to reuse; loaded from ``request.model`` as ``engine`` says otherwise.
+        lossless: FFV1, for ``.mkv``.
     """
     import torch
 
@@ -116,13 +258,14 @@ def generate(
         seconds[phase] = round(now - mark, 3)
         mark = now
 
-    pipe = load(request.model) if pipe is None else pipe
+    pipe = load(request.model, engine, request) if pipe is None else pipe
     lap("load")
     pipe.set_progress_bar_config(disable=True)
+    total = len(request.sigmas) if request.sigmas else request.steps
 
     def step_end(_pipe: Any, step: int, _t: int, tensors: dict) -> dict:
         if on_step:
-            on_step(step + 1, request.steps)
+            on_step(step + 1, total)
         return tensors
 
     frames = pipe(
@@ -132,6 +275,9 @@ def generate(
         num_inference_steps=request.steps,
         guidance_scale=request.guidance,
         tag_guidance_scale=request.tag_guidance,
+        negative_prompt=request.negative_prompt,
+        sigmas=request.sigmas,
+        batch_guidance=request.batch_guidance,
         keyframes=images,
         generator=torch.Generator().manual_seed(request.seed),
         callback_on_step_end=step_end,
@@ -140,18 +286,28 @@ def generate(
     lap("generate")
     report = read_back(directive, clip)
     lap("caption")
-    write_video(clip, out)
+    if out.suffix:
+        write_video(clip, out, lossless=lossless)
+    else:
+        write_png_sequence(clip, out)
     lap("write")
     result = {
         "clip": str(out),
         "directive": json.loads(directive.canonical_json()),
         "model": {"id": request.model, "revision": revision(model_path(request.model))},
         "seed": request.seed,
-        "steps": request.steps,
+        "steps": total,
         "guidance": request.guidance,
         "tag_guidance": request.guidance if request.tag_guidance is None else request.tag_guidance,
         "size": list(request.size),
         "taxonomy_version": directive.taxonomy_version,
+        "negative": request.negative_prompt,
+        "sigmas": request.sigmas and list(request.sigmas),
+        "scheduler": type(pipe.scheduler).__name__,
+        "lora": list(engine.lora) if engine else [],
+        "dtype": str((pipe.transformer or pipe.transformer_2).dtype).removeprefix("torch."),
+        "keyframes": {str(index): str(path) for index, path in request.keyframes.items()},
+        "tags_as_prose": pipe.tag_encoder is None and bool(directive.tags),
         "seconds": seconds,
         "report": report,
     }

@@ -49,6 +49,20 @@ def broken_model(folder):
     load(str(folder))
 
 
+def overflowing(_):
+    import torch
+
+    from animatrix.generate.requests import check_finite
+
+    check_finite(torch.tensor([1.0, float("inf")]), torch.float16)
+
+
+def too_large(_):
+    from animatrix.generate.memory import Need, check_fit
+
+    check_fit(Need({"transformer": 28 << 30}, 4 << 30, 32 << 30), 16 << 30, "cpu", "none")
+
+
 def undrawable(_):
     from animatrix.synthetic import render
 
@@ -121,6 +135,8 @@ RAISES = {
     Code.BAD_OPTION: lambda _: __import__("animatrix.generate.commands", fromlist=["x"]).generate(
         "x", steps=0
     ),
+    Code.NOT_FINITE: overflowing,
+    Code.OUT_OF_MEMORY: too_large,
     Code.UNSUPPORTED_VALUE: undrawable,
     Code.MODEL_MISSING: lambda folder: __import__("animatrix.generate.run", fromlist=["x"]).load(str(folder)),
     Code.MODEL_MISMATCH: broken_model,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from animatrix import AniMatrixError, AniMatrixPipeline, Directive
-from animatrix.generate.pipeline import guidance_weights
+from animatrix.generate.guidance import guidance_weights
 
 TAGS = {"camera_move": "pan_left", "impact_frame": "white_frame@5-6"}
 
@@ -59,7 +59,7 @@ def test_three_pass_guidance_equals_the_formula(tiny_pipeline):
         pipe, d, num_inference_steps=1, guidance_scale=2.5, tag_guidance_scale=4.0, latents=latents,
         output_type="latent",
     )  # fmt: skip
-    text, null, tags = pipe._encode([d])
+    text, null, tags = pipe._encode([d], "")
     x = torch.cat([latents, torch.zeros(1, 8, 3, 4, 4)], 1)
 
     def velocity(states, tag):

@@ -1,0 +1,114 @@
+"""Whether a model can make what a request asks for, said before anything is computed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from animatrix.errors import AniMatrixError, Code
+from animatrix.knowledge import Directive
+
+REQUIRED = ("tokenizer", "text_encoder", "vae", "scheduler")
+
+
+def check_request(
+    pipe: Any, directives: list[Directive], height: int, width: int, keyframes: Mapping[int, Any] | None
+) -> int:
+    """The number of frames of the request.
+
+    Raises:
+        AniMatrixError: BAD_OPTION for a length, size or keyframe.
+    """
+    if not directives:
+        raise AniMatrixError(Code.BAD_OPTION, "no directive was given")
+    frames, step = directives[0].frames, pipe.vae_scale_factor_temporal
+    if any(d.frames != frames for d in directives):
+        raise AniMatrixError(Code.BAD_OPTION, "directives of one batch must have the same number of frames")
+    if frames % step != 1:
+        low = max(1, (frames - 1) // step * step + 1)
+        raise AniMatrixError(
+            Code.BAD_OPTION,
+            f"frames={frames} is not {step}n+1, the lengths this model makes",
+            f"use {low} or {low + step}",
+        )
+    model = pipe.transformer if pipe.transformer is not None else pipe.transformer_2
+    multiple = pipe.vae_scale_factor_spatial * model.config.patch_size[1]
+    for name, side in (("width", width), ("height", height)):
+        if side < multiple or side % multiple:
+            near = max(multiple, round(side / multiple) * multiple)
+            raise AniMatrixError(
+                Code.BAD_OPTION, f"{name}={side} is not a multiple of {multiple}", f"use {near}"
+            )
+    for index in keyframes or {}:
+        if not 0 <= index < frames:
+            raise AniMatrixError(
+                Code.BAD_OPTION,
+                f"keyframe {index} is outside the shot of {frames} frames",
+                f"use 0 to {frames - 1}",
+            )
+    return frames
+
+
+def check_parts(pipe: Any) -> None:
+    """Raises MODEL_MISMATCH for a missing component, or two that do not fit each other."""
+    missing = [name for name in REQUIRED if getattr(pipe, name, None) is None]
+    if pipe.transformer is None and pipe.transformer_2 is None:
+        missing.append("transformer")
+    if pipe.config.boundary_ratio is not None and pipe.transformer is not None and pipe.transformer_2 is None:
+        missing.append("transformer_2")
+    if missing:
+        raise AniMatrixError(
+            Code.MODEL_MISMATCH, f"the pipeline has no {missing[0]}", "add the component to its folder"
+        )
+    model = pipe.transformer if pipe.transformer is not None else pipe.transformer_2
+    width = getattr(pipe.text_encoder.config, "d_model", model.config.text_dim)
+    if width != model.config.text_dim:
+        raise AniMatrixError(
+            Code.MODEL_MISMATCH,
+            f"the text encoder gives {width} numbers a token, the transformer reads {model.config.text_dim}",
+            "use the text encoder it was trained with",
+        )
+    if pipe.tag_encoder is not None and pipe.tag_encoder.config.dim != model.config.tag_dim:
+        raise AniMatrixError(
+            Code.MODEL_MISMATCH,
+            f"the tag encoder gives {pipe.tag_encoder.config.dim} numbers a tag, "
+            f"the transformer reads {model.config.tag_dim}",
+            "use the tag encoder it was trained with",
+        )
+
+
+def checked_schedule(
+    scheduler: Any, steps: int, sigmas: Sequence[float] | None, device: torch.device
+) -> Tensor:
+    """Sets the scheduler's timesteps and returns them.
+
+    Raises:
+        AniMatrixError: BAD_OPTION for a scheduler that takes no sigmas, or sigmas that do not fall within
+            (0,1].
+    """
+    if sigmas is None:
+        scheduler.set_timesteps(steps, device=device)
+    else:
+        if "sigmas" not in inspect.signature(scheduler.set_timesteps).parameters:
+            raise AniMatrixError(Code.BAD_OPTION, f"{type(scheduler).__name__} takes no sigmas")
+        levels = [float(s) for s in sigmas]
+        if not levels or not all(0 < s <= 1 for s in levels) or levels != sorted(set(levels), reverse=True):
+            raise AniMatrixError(
+                Code.BAD_OPTION, f"sigmas {levels} do not fall within (0,1]", "for example 1, 0.75, 0.5, 0.25"
+            )
+        scheduler.set_timesteps(sigmas=levels, device=device)
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(0)
+    return scheduler.timesteps
+
+
+def check_finite(latents: Tensor, dtype: torch.dtype) -> None:
+    """Raises NOT_FINITE when numbers overflowed; ``dtype`` is the one the transformer computed in."""
+    if not torch.isfinite(latents).all():
+        name = str(dtype).removeprefix("torch.")
+        way_out = "load the model in bfloat16 or float32" if dtype == torch.float16 else "check its weights"
+        raise AniMatrixError(Code.NOT_FINITE, f"the latents overflowed in {name}", way_out)

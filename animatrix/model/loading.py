@@ -10,6 +10,7 @@ is refused with its first wrong key, and nothing is ever half-loaded. safetensor
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -262,7 +263,8 @@ def load_transformer(
     elif preset is not None:
         config = dict(preset)
     elif kind in _OURS and not weights.original:
-        config = {k: v for k, v in stored.items() if not k.startswith("_")}
+        known = set(inspect.signature(AniMatrixTransformer3DModel.__init__).parameters)
+        config = {k: v for k, v in stored.items() if k in known}  # older diffusers wrote more
     else:
         config = {**PRESETS[detect_preset(weights)].transformer, **_tag_options(weights)}
     config = config | tag_options

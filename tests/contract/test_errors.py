@@ -31,7 +31,8 @@ def dead_decoder(folder):
 
     from animatrix.media import Clip, Limits, scan, write_video
 
-    film = write_video(Clip(np.zeros((9, 32, 32, 3), np.uint8), 24), folder / "a.mp4")
+    # Large frames: small ones fit into what a warm decoder has already been given.
+    film = write_video(Clip(np.zeros((3, 1440, 2560, 3), np.uint8), 24), folder / "a.mp4")
     list(scan(film, guarded=True, limits=Limits(memory=1 << 20)))
 
 

@@ -78,7 +78,9 @@ class KeptKeysAttnProcessor(WanAttnProcessor):
     ) -> Tensor:
         if not isinstance(encoder_hidden_states, BlockContext):
             return super().__call__(attn, hidden_states, encoder_hidden_states, attention_mask, rotary_emb)
-        key, value, image_key, image_value = self._keys_values(attn, encoder_hidden_states)
+        key, value, image_key, image_value = self._keys_values(
+            attn, encoder_hidden_states, hidden_states.device
+        )
         query = attn.norm_q(attn.to_q(hidden_states)).unflatten(2, (attn.heads, -1))
         output = self._attend(query, key, value, attention_mask)
         if image_key is not None:
@@ -94,12 +96,13 @@ class KeptKeysAttnProcessor(WanAttnProcessor):
 
     @staticmethod
     def _keys_values(
-        attn: Any, context: BlockContext
+        attn: Any, context: BlockContext, device: torch.device
     ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
         if context.key is not None:
             return context.key, context.value, context.image_key, context.image_value
         fused = getattr(attn, "fused_projections", False)
-        text, image = context.text[:, context.images :], context.text[:, : context.images]
+        both = context.text.to(device)  # blocks may lie on several devices
+        text, image = both[:, context.images :], both[:, : context.images]
         key, value = attn.to_kv(text).chunk(2, dim=-1) if fused else (attn.to_k(text), attn.to_v(text))
         key, value = (t.unflatten(2, (attn.heads, -1)) for t in (attn.norm_k(key), value))
         image_key = image_value = None

@@ -279,9 +279,13 @@ def load_transformer(
 
 
 def _cast(key: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """As diffusers casts on loading: Wan's norms, time embedder and modulation stay in float32."""
-    if dtype is None or not tensor.is_floating_point():
+    """As diffusers casts on loading: Wan's norms, time embedder and modulation stay in float32. Plain 8-bit
+    floats, which nothing computes in, become bfloat16.
+    """
+    if not tensor.is_floating_point():
         return tensor
+    if dtype is None:
+        return tensor.to(torch.bfloat16) if tensor.dtype.itemsize == 1 else tensor
     keep = set(key.split(".")) & set(AniMatrixTransformer3DModel._keep_in_fp32_modules)
     return tensor.to(torch.float32 if keep else dtype)
 

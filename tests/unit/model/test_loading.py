@@ -97,6 +97,17 @@ def test_dtype_is_that_of_the_file_or_the_one_asked_with_wans_float32_parts(tmp_
     assert ours.tag_to_text.weight.dtype == torch.bfloat16
 
 
+def test_plain_8_bit_floats_are_widened(tmp_path):
+    wan = tiny_wan(T2V)
+    small = {k: v.to(torch.float8_e4m3fn) if v.ndim > 1 else v for k, v in original_state(wan).items()}
+    save_file(small, tmp_path / "wan.safetensors")
+    model = load_transformer(tmp_path / "wan.safetensors", tiny_config(T2V))
+    assert model.blocks[0].attn1.to_q.weight.dtype == torch.bfloat16
+    assert model.blocks[0].attn1.norm_q.weight.dtype == torch.float32
+    stored = small["blocks.0.self_attn.q.weight"].to(torch.bfloat16)
+    assert torch.equal(model.blocks[0].attn1.to_q.weight, stored)
+
+
 def test_a_diffusers_file_without_tags_is_not_renamed(tmp_path):
     """diffusers' own single-file loading renames it once more: norm2 becomes norm3, and is lost."""
     wan = tiny_wan(T2V)
@@ -112,6 +123,8 @@ def test_a_diffusers_file_without_tags_is_not_renamed(tmp_path):
 def test_diffusers_folders_load_plain_or_ours_without_leftovers(load, tmp_path):
     wan = tiny_wan(T2V)
     wan.save_pretrained(tmp_path / "wan", max_shard_size="20KB")
+    config = tmp_path / "wan" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"of_an_older_release": 1}))
     assert len(list((tmp_path / "wan").glob("*.safetensors"))) > 1
     fresh = load(tmp_path / "wan")
     added = same_weights(fresh, wan)

@@ -121,6 +121,33 @@ def test_original_keys_have_the_effect_written_in_them(style, tmp_path):
         assert torch.allclose(output(model), by_hand(**tiny_inputs(T2V)).sample, atol=1e-4)
 
 
+def test_musubi_keys_load(tmp_path):
+    g, state = torch.Generator().manual_seed(0), {}
+    sizes = {f"{kind}_attn_{o}": (24, 24) for kind in ("self", "cross") for o in "qkvo"}
+    for block in range(2):
+        for part, (n_in, n_out) in {**sizes, "ffn_0": (24, 32), "ffn_2": (32, 24)}.items():
+            stem = f"lora_unet_blocks_{block}_{part}"
+            state[f"{stem}.lora_down.weight"] = torch.randn(4, n_in, generator=g) * 0.2
+            state[f"{stem}.lora_up.weight"] = torch.randn(n_out, 4, generator=g) * 0.2
+            state[f"{stem}.alpha"] = torch.tensor(2.0)
+    save_file(state, tmp_path / "a.safetensors")
+    model = AniMatrixTransformer3DModel.from_wan(tiny_wan(T2V), tag_dim=16)
+    plain = output(model)
+    load_lora(tmp_path / "a.safetensors", model)
+    assert not torch.allclose(output(model), plain, atol=1e-2)
+    layer = model.blocks[1].ffn.net[2]
+    down, up = (state[f"lora_unet_blocks_1_ffn_2.lora_{s}.weight"] for s in ("down", "up"))
+    assert torch.allclose(layer.get_delta_weight("default"), 0.5 * up @ down, atol=1e-5)
+
+
+def test_a_text_to_video_adapter_fits_image_to_video(tmp_path):
+    original_file(tmp_path / "a.safetensors")
+    model = AniMatrixTransformer3DModel.from_wan(tiny_wan(I2V), tag_dim=16)
+    plain = output(model, name=I2V)
+    load_lora(tmp_path / "a.safetensors", model)
+    assert not torch.allclose(output(model, name=I2V), plain, atol=1e-2)
+
+
 A = "diffusion_model.blocks.0.self_attn.q.lora_A.weight"
 WRONG = {
     "another width": (lambda s: s | {A: torch.ones(4, 32)}, r"0\.attn1\.to_q\.lora_A\.weight is \[4, 32\]"),

@@ -58,16 +58,19 @@ def wan():
     return WanTransformer3DModel(**TINY).eval()
 
 
-def test_open_paths_let_tags_through_and_order_does_not_matter(wan, encoder, inputs):
+@pytest.mark.parametrize("seed", range(4))
+def test_open_paths_let_tags_through_and_order_does_not_matter(wan, encoder, inputs, seed):
     model = opened(wan)
-    a = directive(camera_move="pan_left", drawing_cadence="twos", palette="vivid")
-    batch = encoder.tokenize([a])
-    flipped = type(batch)(*(x.flip(1) for x in batch))
+    spanned = {"impact_frame": "white_frame@5-6", "smear_technique": "multiples@2-9"}
+    asked = directive(camera_move="pan_left", drawing_cadence="twos", palette="vivid", **spanned)
+    batch = encoder.tokenize([asked])
+    order = torch.randperm(5, generator=torch.Generator().manual_seed(seed))
+    shuffled = type(batch)(*(x[:, order] for x in batch))
     with torch.no_grad():
         plain = model(**inputs).sample
         one = model(**inputs, tags=encoder(batch)).sample
-        other = model(**inputs, tags=encoder(flipped)).sample
-    assert (one - plain).abs().max() > 1e-3
+        other = model(**inputs, tags=encoder(shuffled)).sample
+    assert (one - plain).abs().max() > 1e-2
     assert torch.allclose(one, other, atol=1e-5)
 
 

@@ -35,21 +35,23 @@ def small_moves(wan):
     return wan
 
 
-def denoise(model, tags=None, dtype=torch.float32, prepared=True):
+def denoise(model, tags=None, prepared=True, name=NAME):
     """Two passes a step (no prompt, prompt and tags) and Euler steps: latents after STEPS steps."""
-    inputs = tiny_inputs(NAME, dtype)
+    inputs = tiny_inputs(name)
     x, text = inputs["hidden_states"], inputs["encoder_hidden_states"]
     passes = {"none": (torch.zeros_like(text), None), "full": (text, tags)}
     ours = isinstance(model, AniMatrixTransformer3DModel)
     kept = {n: model.prepare(s, tags=t) for n, (s, t) in passes.items()} if ours and prepared else {}
     with torch.no_grad():
         for i in range(STEPS):
-            t = torch.tensor([1000.0 * (1 - i / STEPS)])
+            t = torch.full_like(inputs["timestep"], 1000.0 * (1 - i / STEPS))
+            if t.ndim == 2:
+                t[:, :6] = 0.0  # a given first frame, as image-to-video of TI2V-5B has it
             v = {}
-            for name, (states, tag_embeds) in passes.items():
+            for one, (states, tag_embeds) in passes.items():
                 more = {"tags": tag_embeds} if ours and not kept else {}
-                with model.cache_context(name):
-                    v[name] = model(x, t, kept.get(name, states), return_dict=False, **more)[0]
+                with model.cache_context(one):
+                    v[one] = model(x, t, kept.get(one, states), return_dict=False, **more)[0]
             x = x - (v["none"] + 3.0 * (v["full"] - v["none"])) / STEPS
     return x
 
@@ -207,7 +209,7 @@ def test_another_attention_backend():
     assert torch.allclose(denoise(model, tags), exact, atol=1e-5)
 
 
-def _rank(rank: int, port: int, degree: str, folder: str) -> None:
+def _rank(rank: int, port: int, folder: str) -> None:
     """One of two processes; each holds half of the video tokens."""
     import torch.distributed as dist
     from diffusers import ContextParallelConfig
@@ -215,13 +217,16 @@ def _rank(rank: int, port: int, degree: str, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     torch.accelerator.device_count = lambda: 1  # diffusers counts accelerators; here they are processes
-    model, tags = with_open_paths(tiny_wan(NAME)), tiny_tags()
-    exact = denoise(model, tags)
-    tokens = []
-    model.blocks[1].register_forward_hook(lambda _, args, out: tokens.append(out.shape[1]))
-    model.enable_parallelism(config=ContextParallelConfig(**{degree: 2}))
-    got = denoise(model, tags)
-    torch.save({"error": (got - exact).abs().max(), "tokens": tokens[0]}, f"{folder}/{rank}.pt")
+    tags, results = tiny_tags(), []
+    for name in (NAME, "wan2.2-ti2v-5b"):  # one timestep, and one per token, which is split as well
+        model = with_open_paths(tiny_wan(name))
+        exact = denoise(model, tags, name=name)
+        tokens: list[int] = []
+        model.blocks[1].register_forward_hook(lambda _, args, out, seen=tokens: seen.append(out.shape[1]))
+        model.enable_parallelism(config=ContextParallelConfig(ulysses_degree=2))
+        got = denoise(model, tags, name=name)
+        results.append({"error": (got - exact).abs().max(), "tokens": tokens[-1]})
+    torch.save(results, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -232,11 +237,11 @@ def test_context_parallel_on_two_processes(tmp_path):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    torch.multiprocessing.spawn(_rank, args=(port, "ulysses_degree", str(tmp_path)), nprocs=2)
+    torch.multiprocessing.spawn(_rank, args=(port, str(tmp_path)), nprocs=2)
     for rank in range(2):
-        result = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        assert result["error"] < 1e-5
-        assert result["tokens"] == 15  # of 30
+        for result in torch.load(tmp_path / f"{rank}.pt", weights_only=True):
+            assert result["error"] < 1e-5
+            assert result["tokens"] == 15  # of 30
 
 
 def test_stock_wan_of_the_same_config_runs_here_at_all():

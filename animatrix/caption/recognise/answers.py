@@ -31,6 +31,8 @@ EVENT_FIELDS = {
     "light": "light_effect",
     "filter": "finish",
 }
+# Fields whose spans are learned well enough to be told: those that the renderer times by itself.
+TIMED = frozenset({*EVENT_FIELDS.values(), "transition"})
 MIRRORED = {
     ("camera_move", "pan_left"): "pan_right",
     ("camera_move", "truck_left"): "truck_right",

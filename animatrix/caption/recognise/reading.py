@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from animatrix.caption.recognise.answers import Question, Sheet
+from animatrix.caption.recognise.answers import TIMED, Question, Sheet
 from animatrix.caption.recognise.lens import fitted, shape_for, to_planes
 from animatrix.caption.recognise.picture import picture_statistics
 from animatrix.caption.recognise.sight import change, chosen_frames, gathered, look_at, split_planes
@@ -199,7 +199,7 @@ def _span(
     sheet: Sheet, q: Question, value: str, each: np.ndarray, raw: Raw, fps: float, frames: int
 ) -> tuple[int, int] | None:
     """Frames at 24 fps in which a value is seen; None for the whole shot or where it cannot tell."""
-    if not q.timed or value == "none":
+    if not q.timed or q.id not in TIMED or value == "none":
         return None
     k = q.values.index(value)
     seen = np.zeros(frames, bool)

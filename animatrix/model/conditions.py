@@ -113,9 +113,8 @@ class KeptKeysAttnProcessor(WanAttnProcessor):
                 image_key, image_value = attn.add_k_proj(image), attn.add_v_proj(image)
             image_key = attn.norm_added_k(image_key).unflatten(2, (attn.heads, -1))
             image_value = image_value.unflatten(2, (attn.heads, -1))
-        if not torch.is_grad_enabled():  # kept ones would drag a spent graph into the next step
-            context.key, context.value = key, value
-            context.image_key, context.image_value = image_key, image_value
+        context.key, context.value = key, value
+        context.image_key, context.image_value = image_key, image_value
         return key, value, image_key, image_value
 
 

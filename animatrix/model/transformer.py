@@ -345,7 +345,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
 
     def _keeps(self, given: Conditions) -> bool:
         """Whether what this forward computes may serve the next one."""
-        return given.prepared and not torch.is_grad_enabled() and not prefetches_leaves(self)
+        return given.prepared and not prefetches_leaves(self)
 
     @apply_lora_scale("attention_kwargs")
     def forward(
@@ -374,6 +374,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             raise ValueError("tags and image embeds are part of the prepared conditions")
         elif given.owner is not self:
             raise ValueError("these conditions were prepared by another transformer")
+        elif torch.is_grad_enabled():  # what is kept carries no gradients, and must not carry a spent graph
+            given = Conditions(self, given.states, given.image, given.tags, prepared=False)
         b, _, f, h, w = hidden_states.shape
         p_t, p_h, p_w = self.config.patch_size
         rotary_emb = self.rope(hidden_states)

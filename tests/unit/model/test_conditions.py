@@ -115,6 +115,20 @@ def test_nothing_is_kept_while_gradients_are_recorded():
     assert conditions.text is None and conditions.shift is None and conditions.blocks is None
 
 
+def test_gradients_flow_past_what_an_earlier_forward_kept():
+    model, tags = with_open_paths(tiny_wan("wan2.1-t2v-1.3b")), tiny_tags()
+    inputs, given = split("wan2.1-t2v-1.3b")
+    conditions = model.prepare(*given, tags)
+    with torch.no_grad():
+        model(**inputs, encoder_hidden_states=conditions)
+    assert conditions.blocks is not None and conditions.blocks[0].key is not None
+    model(**inputs, encoder_hidden_states=conditions).sample.square().sum().backward()
+    got = {n: p.grad.clone() for n, p in model.named_parameters()}
+    model.zero_grad()
+    model(**inputs, encoder_hidden_states=given[0], tags=tags).sample.square().sum().backward()
+    assert all(torch.equal(got[n], p.grad) for n, p in model.named_parameters())
+
+
 def test_nothing_is_kept_while_layers_load_the_next_one(monkeypatch):
     """Leaf offload with streams needs a GPU; its condition is played here: every layer runs at every step."""
     import animatrix.model.transformer as home

@@ -138,6 +138,10 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
     import torch
     import transformers
 
+    # Its advice on import, and the loading bars, would stand in front of the one line an error is.
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()
     from animatrix.generate.memory import Need, available_on, check_fit, need_of
     from animatrix.generate.pipeline import AniMatrixPipeline
 
@@ -150,9 +154,6 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
         if value not in known:
             hint = did_you_mean(value, known) or f"use {', '.join(known)}"
             raise AniMatrixError(Code.BAD_OPTION, f"{option} {value!r} is not known", hint)
-    # Their loading bars would stand in front of the one line an error is.
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if engine.offload != "none" and device == "cpu":
         raise AniMatrixError(Code.BAD_OPTION, f"--offload {engine.offload} needs a GPU", "leave it out")

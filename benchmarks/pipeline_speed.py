@@ -21,7 +21,8 @@ medians behind them.
 
 Read with care: the pipeline keeps cross-attention keys and values over steps. Over 300 tokens of video their
 share of a forward is about a seventh, so (a) flatters; over the 32,760 tokens of 81 frames at 832x480 it is
-about a thousandth. ``kept_share`` is that share by multiplications, for this run and for Wan 2.1 1.3B and 14B.
+about a thousandth. ``kept_share`` is that share by multiplications, for this run and for Wan 2.1 1.3B and
+14B.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def surety_of(q: Question, logits: np.ndarray, target: np.ndarray, weight: np.nd
         **{
             **surety.__dict__,
             "least_usual": max(0.5, least_confidence(sure[plain], right[plain])),
-            "least": max(0.4, least_confidence(sure[rare], right[rare])),
+            "least": max(0.5, least_confidence(sure[rare], right[rare])),
         }
     )
 

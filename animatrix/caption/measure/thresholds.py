@@ -478,3 +478,45 @@ class FinishThresholds:
 
 
 FINISH = FinishThresholds()
+
+
+@dataclass(frozen=True)
+class MotionEnergyThresholds:
+    """Lengths in frames at 24 fps, ``levels`` gray levels."""
+
+    min_frames: int = 3
+    least_detail: float = 1.5
+    most_noise: float = 0.3
+    """Change of the median block, as drawings count it; above, weather or grain moves everywhere."""
+    most_flash: float = 0.3
+    levels: int = 12
+    every: int = 12
+    most_pairs: int = 6
+    least_hold: int = 18
+    hold_share: float = 0.7
+    explosive_speed: float = 0.033
+    """Frame heights a frame; the taxonomy's 0.06, of which flow over drawings on twos shows about half."""
+    explosive_sweep: tuple[float, float] = (0.05, 0.3)
+    explosive_noise: float = 0.1
+
+
+MOTION_ENERGY = MotionEnergyThresholds()
+
+
+@dataclass(frozen=True)
+class TimeTreatmentThresholds:
+    """Lengths in frames at 24 fps, changes in gray levels of the liveliest 8x8 block."""
+
+    min_frames: int = 14
+    least_detail: float = 1.5
+    least_length: float = 12.0
+    """The taxonomy's own: the whole frame identical for 12 frames or more."""
+    still_pixels: float = 0.1
+    codec_levels: float = 3.0
+    most_drift: float = 5.0
+    beside_seconds: float = 0.5
+    moves_pixels: float = 0.3
+    least_lively: int = 2
+
+
+TIME_TREATMENT = TimeTreatmentThresholds()

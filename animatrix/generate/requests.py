@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,7 +101,7 @@ def checked_schedule(
             raise AniMatrixError(
                 Code.BAD_OPTION, f"sigmas {levels} do not fall within (0,1]", "for example 1, 0.75, 0.5, 0.25"
             )
-        scheduler.set_timesteps(sigmas=levels, device=device)
+        scheduler.set_timesteps(sigmas=np.array(levels), device=device)  # UniPC takes no list
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     return scheduler.timesteps

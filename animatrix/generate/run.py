@@ -269,20 +269,27 @@ def generate(
             on_step(step + 1, total)
         return tensors
 
-    frames = pipe(
-        directive,
-        width=request.size[0],
-        height=request.size[1],
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance,
-        tag_guidance_scale=request.tag_guidance,
-        negative_prompt=request.negative_prompt,
-        sigmas=request.sigmas,
-        batch_guidance=request.batch_guidance,
-        keyframes=images,
-        generator=torch.Generator().manual_seed(request.seed),
-        callback_on_step_end=step_end,
-    ).frames[0]
+    try:
+        frames = pipe(
+            directive,
+            width=request.size[0],
+            height=request.size[1],
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance,
+            tag_guidance_scale=request.tag_guidance,
+            negative_prompt=request.negative_prompt,
+            sigmas=request.sigmas,
+            batch_guidance=request.batch_guidance,
+            keyframes=images,
+            generator=torch.Generator().manual_seed(request.seed),
+            callback_on_step_end=step_end,
+        ).frames[0]
+    except torch.OutOfMemoryError:
+        raise AniMatrixError(
+            Code.OUT_OF_MEMORY,
+            f"memory ran out while {directive.frames} frames of {'x'.join(map(str, request.size))} were made",
+            "try --offload model or group, or a smaller size or length",
+        ) from None
     clip = Clip(np.round(np.asarray(frames) * 255).astype(np.uint8), FPS)
     lap("generate")
     report = read_back(directive, clip)

@@ -14,6 +14,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from animatrix.cli import main
 from animatrix.media import read_clip
@@ -184,6 +185,7 @@ def test_what_changes_the_bytes_changes_them_and_is_recorded(tiny_model, tmp_pat
         "euler": (["--scheduler", "euler"], {"scheduler": "FlowMatchEulerDiscreteScheduler"}),
         "unipc": (["--scheduler", "unipc"], {"scheduler": "UniPCMultistepScheduler"}),
         "sigmas": (["--sigmas", "1,0.6"], {"sigmas": [1.0, 0.6], "steps": 2}),
+        "unipc_sigmas": (["--scheduler", "unipc", "--sigmas", "1,0.6"], {"steps": 2}),
         "shift": (["--flow-shift", "7"], {"scheduler": "FlowMatchEulerDiscreteScheduler"}),
         "negative": (["--negative", "rain"], {"negative": "rain"}),
         "keyframe": (["--keyframe", f"0={picture}"], {"keyframes": {"0": str(picture)}}),
@@ -279,6 +281,16 @@ def test_a_model_that_cannot_fit_is_refused_before_it_is_read(tiny_model, tmp_pa
         "try --dtype bfloat16, or a smaller model, size or length"
     )
     assert not (tmp_path / "c.mp4").exists()
+
+
+def test_memory_that_runs_out_on_the_way_is_one_line(tiny_model, tmp_path, capsys, monkeypatch):
+    def full(*_args, **_options):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9 GiB.")
+
+    monkeypatch.setattr("animatrix.AniMatrixPipeline.__call__", full)
+    line = refused(capsys, "x", *BASE, "--model", tiny_model, "--out", tmp_path / "c.mp4")
+    assert line.startswith("error[out-of-memory]: memory ran out while 9 frames of 32x32 were made; try")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,7 +22,8 @@ class Drawings:
     [T-1]: the whole picture changed (a flash, an inverted frame, a cut), which says nothing of the
     drawing; ``threshold`` the level ``new`` was decided at; ``noise`` the change of the median block;
     ``contrast`` the ratio of the change on new drawings to that on held ones; ``bimodal`` whether the two
-    are separate kinds.
+    are separate kinds; ``beat`` how certain a beat of new drawings is (Welch's t) where one was
+    looked for, and ``by_beat`` whether it is what told them apart.
     """
 
     change: np.ndarray
@@ -32,6 +33,8 @@ class Drawings:
     noise: float
     contrast: float
     bimodal: bool
+    beat: float = 0.0
+    by_beat: bool = False
 
     @property
     def flash_frames(self) -> np.ndarray:
@@ -65,21 +68,24 @@ def read_drawings(
     matrices: np.ndarray,
     limits: CadenceThresholds = CADENCE,
     same: np.ndarray | None = None,
+    layers: Sequence[float] = (),
+    fps: float = 24.0,
 ) -> Drawings:
     """Decide frame by frame whether the figure is a new drawing, from gray frames and the camera's path.
 
-    ``same`` as ``same_frames`` gives, where the camera has it already.
+    ``same`` as ``same_frames`` gives, where the camera has it already; ``layers`` the speeds of the set's
+    other layers in plates, as ``other_layers`` gives; ``fps`` that of the container, for beats are of film.
 
     A pixel is explained when the previous frame shows it after the camera's step (the plate, and a cel
     pegged to it), or at the same place (a cel that stays put on the screen), or when the plate itself does
-    (uncovered background). Only a new drawing leaves something unexplained.
+    (uncovered background), or another layer of the set. Only a new drawing leaves something unexplained.
     """
     odd = odd_frames(gray)
-    blocks = _unexplained(gray, matrices, odd, same_frames(gray) if same is None else same, limits)
-    count = max(4, blocks.shape[1] // 50)
-    change = np.sort(blocks, axis=1)[:, -count:].mean(1)
+    same = same_frames(gray) if same is None else same
+    blocks = _unexplained(gray, matrices, odd, same, layers, limits)
+    change = _liveliest(blocks)
     flash = ((blocks > limits.flash_level).mean(1) > limits.flash_area) | odd[1:]
-    noise = float(np.median(blocks))
+    noise = float(np.median(blocks)) if len(blocks) else 0.0
     usable = change[~flash]
     if not len(usable):
         nothing = np.zeros(len(change), bool)
@@ -87,12 +93,26 @@ def read_drawings(
     held_most = limits.held_offset + limits.held_gain * noise
     threshold, bimodal = _threshold(change, flash, held_most, limits)
     new = (change > threshold) & ~flash
+    contrast, beat, by_beat = _contrast(change, new, flash, held_most), 0.0, False
+    if (not bimodal or contrast < limits.plain) and held_most > np.percentile(usable, 30):
+        found = _beat(blocks, flash, fps, limits)
+        if found is not None:
+            on, beat = found
+            by_beat = beat > limits.beat_certainty
+        if found is not None and by_beat:
+            new, bimodal = on, True
+            level = np.median(change[new]) * np.median(change[~new & ~flash])
+            threshold, contrast = float(np.sqrt(level)), _contrast(change, new, flash, held_most)
+    return Drawings(change, new, flash, threshold, noise, contrast, bimodal, beat, by_beat)
+
+
+def _contrast(change: np.ndarray, new: np.ndarray, flash: np.ndarray, held_most: float) -> float:
+    """Change on new drawings over that on held ones, medians."""
     held = ~new & ~flash
-    contrast = 1.0
-    if new.any():
-        base = np.median(change[held]) if held.any() else held_most / 2
-        contrast = float(np.median(change[new]) / (base + 0.05))
-    return Drawings(change, new, flash, threshold, noise, contrast, bimodal)
+    if not new.any():
+        return 1.0
+    base = np.median(change[held]) if held.any() else held_most / 2
+    return float(np.median(change[new]) / (base + 0.05))
 
 
 def _threshold(
@@ -100,8 +120,8 @@ def _threshold(
 ) -> tuple[float, bool]:
     """Level of change that tells a new drawing from a held one, and whether the shot itself shows two kinds.
 
-    Otsu's split of log change where it separates well; else a beat, where every n-th step is livelier; else
-    ``held_most``, which calls the whole shot held or redrawn on every frame.
+    Otsu's split of log change where it separates well; else ``held_most``, which calls the whole shot held or
+    redrawn on every frame.
     """
     values = np.sort(np.log(change[~flash] + 0.05))
     if len(values) < 4 or values[-1] - values[0] < 1e-3:
@@ -114,27 +134,60 @@ def _threshold(
     cut = int(between.argmax())
     ratio = float(np.exp(above[cut] - below[cut]))
     if between[cut] < limits.split_share * values.var() or ratio < limits.least_contrast:
-        beat = _beat(np.log(change + 0.05), ~flash, limits)
-        return (beat, True) if beat is not None else (held_most, False)
+        return held_most, False
     if np.exp(below[cut]) - 0.05 > held_most:  # even the calmer kind is more than a held drawing shows
         return held_most, False
     return float(np.exp((values[cut] + values[cut + 1]) / 2) - 0.05), True
 
 
-def _beat(values: np.ndarray, usable: np.ndarray, limits: CadenceThresholds) -> float | None:
-    """Threshold between the steps on a beat of 2 to 6 frames and those off it, when they surely differ."""
-    index = np.arange(len(values))
-    best, threshold = limits.beat_certainty, None
-    for period in range(2, 7):
-        for phase in range(period):
-            on, off = values[(index % period == phase) & usable], values[(index % period != phase) & usable]
-            if len(on) < 4 or len(off) < 4:
-                continue
-            spread = np.sqrt(on.var(ddof=1) / len(on) + off.var(ddof=1) / len(off)) + 1e-6
-            certainty = (on.mean() - off.mean()) / spread
-            if certainty > best and np.exp(on.mean()) > limits.least_change:
-                best, threshold = certainty, float(np.exp((on.mean() + 2 * off.mean()) / 3) - 0.05)
-    return threshold
+def _beat(
+    blocks: np.ndarray, flash: np.ndarray, fps: float, limits: CadenceThresholds
+) -> tuple[np.ndarray, float] | None:
+    """New drawings bool [T-1] of a figure so calm that only their beat shows it, and how certain that is.
+
+    What a block always shows is taken off it: the edges of layers that slide over each other. The steps on a
+    beat of 2 to 6 film frames must then show more than those off it, and by more than the whole picture does:
+    a codec's quality and the interpolation of a slow move pulse, too, but everywhere.
+    """
+    wide = np.pad(blocks, ((3, 3), (0, 0)), mode="reflect") if len(blocks) > 3 else blocks
+    if len(blocks) < 8:
+        return None
+    usual = np.partition(np.lib.stride_tricks.sliding_window_view(wide, 7, axis=0), 2, axis=-1)[..., 2]
+    local = np.log(_liveliest(np.maximum(blocks - usual, 0)) + 0.05)
+    everywhere = np.log(np.median(blocks, axis=1) + 0.02)
+    best, found = limits.suspected, None
+    for on in _beats(len(blocks), fps):
+        off = ~on & ~flash
+        on = on & ~flash
+        if min(on.sum(), off.sum()) < 4:
+            continue
+        gap = local[on].mean() - local[off].mean()
+        spread = np.sqrt(local[on].var(ddof=1) / on.sum() + local[off].var(ddof=1) / off.sum()) + 1e-6
+        pulse = everywhere[on].mean() - everywhere[off].mean()
+        if gap / spread > best and gap > max(limits.beat_gap, limits.beat_pulse * pulse):
+            best = float(gap / spread)
+            # A step on the beat is new unless as calm as those off it; off the beat it must be livelier.
+            new = (on & (local > local[off].mean())) | (off & (local > local[on].mean() + gap))
+            found = new, best
+    return found
+
+
+def _beats(steps: int, fps: float) -> Iterator[np.ndarray]:
+    """Steps [T-1] at which a film on twos, threes, ... sixes brings new drawings, for every phase."""
+    rate = 1.0 if 23.0 <= fps <= 25.5 else fps / 24.0
+    films = int(steps / rate) + 2
+    for hold in range(2, 7):
+        for phase in range(hold):
+            shown = np.ceil(np.arange(phase, films, hold) * rate - 1e-6).astype(int) - 1
+            on = np.zeros(steps, bool)
+            on[shown[(shown >= 0) & (shown < steps)]] = True
+            yield on
+
+
+def _liveliest(blocks: np.ndarray) -> np.ndarray:
+    """Mean of the fiftieth of the blocks ``[T-1, blocks]`` that change most."""
+    count = max(4, blocks.shape[1] // 50)
+    return np.sort(blocks, axis=1)[:, -count:].mean(1)
 
 
 def _unexplained(
@@ -142,19 +195,22 @@ def _unexplained(
     matrices: np.ndarray,
     odd: np.ndarray,
     same: np.ndarray,
+    layers: Sequence[float],
     limits: CadenceThresholds,
 ) -> np.ndarray:
     """Mean unexplained difference per block and step, ``[T-1, blocks]``; odd frames are stepped over."""
     height, width = gray[0].shape
     kept = np.flatnonzero(~odd)
     some = kept[np.unique(np.linspace(0, len(kept) - 1, limits.plate_frames).round().astype(int))]
-    plate, placed = background([_smooth(gray[t], limits) for t in some], matrices[some])
+    samples = [_smooth(gray[t], limits) for t in some]
+    paths = [matrices, *(slowed(matrices, speed) for speed in layers)]
+    plates = [background(samples, path[some]) for path in paths]
     block = max(6, round(height / 12))
     rows, columns = height // block, width // block
     size = (width, height)
     result = np.zeros((max(len(gray) - 1, 0), rows * columns))
     last, before = 0, _smooth(gray[0], limits)
-    seen_by, seen = None, before
+    seen_by, seen = None, [before]
     for t in range(1, len(gray)):
         if odd[t]:
             continue
@@ -162,14 +218,19 @@ def _unexplained(
             last = t
             continue
         picture = _smooth(gray[t], limits)
-        step = compose(matrices[t], cv2.invertAffineTransform(matrices[last]))
         error = cv2.absdiff(picture, before)
-        if np.abs(apply(step, _rim(size)) - _rim(size)).max() > 0.02:
-            error = cv2.min(error, cv2.absdiff(picture, _moved(before, step)))
+        for path in paths:
+            step = compose(path[t], cv2.invertAffineTransform(path[last]))
+            if np.abs(apply(step, _rim(size)) - _rim(size)).max() > 0.02:
+                error = cv2.min(error, cv2.absdiff(picture, _moved(before, step)))
         if seen_by is None or not np.array_equal(seen_by, matrices[t]):
             seen_by = matrices[t]
-            seen = _moved(plate, compose(seen_by, cv2.invertAffineTransform(placed)), size)
-        error = cv2.min(error, cv2.absdiff(picture, seen))
+            seen = [
+                _moved(plate, compose(path[t], cv2.invertAffineTransform(placed)), size)
+                for path, (plate, placed) in zip(paths, plates, strict=True)
+            ]
+        for view in seen:
+            error = cv2.min(error, cv2.absdiff(picture, view))
         across = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)
         down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)
         error = cv2.divide(error, cv2.add(cv2.magnitude(across, down), (limits.tolerance, 0, 0, 0)))
@@ -179,6 +240,12 @@ def _unexplained(
         result[t - 1] = cv2.resize(cells, (columns, rows), interpolation=cv2.INTER_AREA).ravel()
         last, before = t, picture
     return result
+
+
+def slowed(matrices: np.ndarray, speed: float) -> np.ndarray:
+    """The path ``[T,2,3]`` of a layer on which every point moves ``speed`` times as far as on the plate."""
+    still = np.eye(2, 3)
+    return still + speed * (matrices - still)
 
 
 def _smooth(gray: np.ndarray, limits: CadenceThresholds) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from animatrix.caption.measure.cadence import drawing_starts
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
-from animatrix.caption.measure.thresholds import DRAWING_CADENCE, CadenceTagThresholds
+from animatrix.caption.measure.thresholds import DRAWING_CADENCE, TRAVEL, CadenceTagThresholds
 
 NAMES = {1: "ones", 2: "twos", 3: "threes", 4: "fours_or_slower"}
 
@@ -37,7 +37,10 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
         worst = float(np.percentile(drawings.change[~drawings.flash], 75)) / drawings.threshold
         numbers["change_over_threshold"] = round(worst, 3)
         hidden = float(np.clip(1.1 - 2.5 * drawings.noise, 0.4, 1.0))  # what small motion the noise may cover
+        hidden *= limits.doubted if drawings.beat else 1.0
         return [Finding("still", hidden * float(np.clip(1.3 - 0.9 * worst, 0.0, 0.97)), None, numbers)]
+    if not drawings.by_beat and drawings.new.mean() > limits.restless and shot.depth.loose > TRAVEL.deep:
+        return Abstention("a set in depth moves on every frame, as a figure on ones would", numbers)
     starts, countable = drawing_starts(drawings.new, shot.pts, shot.fps, shot.vfr)
     runs = np.diff(np.append(starts, shot.span(0, len(shot.gray) - 1)[1] + 1))
     numbers["runs_at_24fps"] = runs.tolist() if len(runs) <= 64 else [*runs[:64].tolist(), "..."]
@@ -48,7 +51,16 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
         return Abstention("no drawing is seen for the whole of its run", numbers)
     if not countable and np.median(runs) < 4:
         return Abstention(f"a container of {shot.fps:g} fps cannot show a count of 24 fps drawings", numbers)
+    if shot.fps < 23.0 and not shot.vfr:
+        runs = _evened(runs, round(24 / shot.fps))
     return _name(runs, drawings, numbers, limits)
+
+
+def _evened(runs: np.ndarray, frame: int) -> np.ndarray:
+    """Runs counted at 24 fps where a container's frame lasts ``frame`` of them: at 12 fps threes show as two
+    frames and one in turn, 4 2 4 2, of which each pair is two threes."""
+    gap = np.abs(np.diff(runs))
+    return np.where(gap == frame, (runs[:-1] + runs[1:]) // 2, runs[:-1]) if len(runs) > 2 else runs
 
 
 def _name(runs, drawings, numbers, limits: CadenceTagThresholds) -> list[Finding] | Abstention:
@@ -59,8 +71,8 @@ def _name(runs, drawings, numbers, limits: CadenceTagThresholds) -> list[Finding
     share = {k: float((kinds == k).mean()) for k in NAMES}
     kind = max(share, key=lambda k: share[k])
     numbers["share_of_runs"] = round(share[kind], 3)
-    modulated = _modulated(kinds, limits)
-    if modulated is not None and share[kind] < limits.pure:
+    modulated = _modulated(kinds, limits) if share[kind] < limits.pure else None
+    if modulated is not None:
         numbers["modulation"] = modulated
         return [Finding("modulated", 0.75 * _clear(drawings, kind), None, numbers)]
     if share[kind] < limits.majority:
@@ -72,6 +84,8 @@ def _name(runs, drawings, numbers, limits: CadenceTagThresholds) -> list[Finding
 def _clear(drawings, kind: int) -> float:
     """How plainly new drawings stand out, in [0.4, 1]."""
     change, new = drawings.change, drawings.new
+    if drawings.by_beat:
+        return float(np.clip(0.35 + 0.05 * drawings.beat, 0.4, 0.9))
     if drawings.bimodal:
         return float(np.clip(0.4 + 0.4 * (drawings.contrast - 1.2), 0.4, 1.0))
     # Nearly every step is a new drawing: what counts is how far the steps lie above the threshold.

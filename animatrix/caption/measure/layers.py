@@ -183,3 +183,14 @@ def modes_of(speeds: LayerSpeeds, limits: LayerThresholds = LAYERS) -> list[Mode
         )
         left &= ~(np.abs(ratio - middle) < 1.6 * band * max(middle, 0.5))
     return found
+
+
+def other_layers(speeds: LayerSpeeds, limits: LayerThresholds = LAYERS) -> list[float]:
+    """Speeds of the layers that do not go with the plate, in plates; empty on a single one."""
+    return [
+        mode.ratio
+        for mode in modes_of(speeds, limits)
+        if abs(mode.ratio - 1) > limits.apart
+        and mode.wide >= limits.least_wide
+        and mode.lasting >= limits.least_lasting
+    ]

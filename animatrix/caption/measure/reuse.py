@@ -1,4 +1,4 @@
-"""Whether a drawing was on the screen before: cycles, lip flaps and blinks use a few drawings again and again."""
+"""Whether a drawing was on the screen before: cycles, lip flaps and blinks use a few drawings over again."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from animatrix.caption.measure.cadence import Drawings, read_drawings
 from animatrix.caption.measure.camera import CameraPath, measure_path
 from animatrix.caption.measure.depth import Depth, depth_of
 from animatrix.caption.measure.inking import mean_features
-from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds
+from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds, other_layers
 from animatrix.media import Frame
 
 REFERENCE_FPS = 24.0  # the rate at which animation is timed, and at which spans are counted
@@ -57,7 +57,13 @@ class Shot:
 
     @cached_property
     def drawings(self) -> Drawings:
-        return read_drawings(self.gray, self.camera.matrices, same=self.camera.same)
+        return read_drawings(
+            self.gray,
+            self.camera.matrices,
+            same=self.camera.same,
+            layers=other_layers(self.layers),
+            fps=self.fps,
+        )
 
     @cached_property
     def layers(self) -> LayerSpeeds:

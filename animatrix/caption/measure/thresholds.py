@@ -67,10 +67,16 @@ class CadenceThresholds:
     """Least share of the variance of log change that two kinds explain; one Gaussian kind gives 0.64."""
     least_contrast: float = 1.5
     """Two kinds of step exist only when the livelier is so many times the calmer."""
-    beat_certainty: float = 6.0
-    """Welch's t of steps on a beat against those off it; 20 periods and phases are tried on 32 steps."""
-    least_change: float = 0.35
-    """Least change of the livelier steps of a beat: below it, pulsing interpolation error of a slow move."""
+    plain: float = 3.0
+    """Contrast from which two kinds of step are told apart without a beat."""
+    beat_certainty: float = 4.0
+    """Welch's t of steps on a beat against those off it; 20 holds and phases are tried on 32 steps. Measured:
+    3.5 to 16 on idling figures under a move, to 2 on held ones but for pulses of the whole picture."""
+    suspected: float = 2.5
+    """... from which a shot is not surely held still."""
+    beat_gap: float = 0.4
+    beat_pulse: float = 3.0
+    """Least gain of log change on the beat, and that in gains of the median block: codecs give 2.4, 2.6."""
 
 
 CADENCE = CadenceThresholds()
@@ -119,6 +125,10 @@ class CadenceTagThresholds:
     most_noise: float = 1.0
     """Median-block change above which there is no plate to compare with: rain, dissolves, a lost camera."""
     most_flash: float = 0.34
+    doubted: float = 0.6
+    """What a held drawing's confidence is worth where a beat is suspected."""
+    restless: float = 0.7
+    """Share of steps with something new from which a set in depth may be what is new."""
 
 
 DRAWING_CADENCE = CadenceTagThresholds()
@@ -264,6 +274,12 @@ class LayerThresholds:
     least_group: int = 5
     least_share: float = 0.025
     """Fewest points, and least share of them, that make a layer."""
+    apart: float = 0.04
+    """Least difference of speed, in plates, from which a layer does not go with the plate."""
+    least_wide: float = 0.3
+    least_lasting: float = 0.3
+    """Least reach of such a layer across the frame, and share of stretches that show it: the limbs of a
+    running figure reach 0.27."""
 
 
 LAYERS = LayerThresholds()
@@ -520,3 +536,19 @@ class TimeTreatmentThresholds:
 
 
 TIME_TREATMENT = TimeTreatmentThresholds()
+
+
+@dataclass(frozen=True)
+class FocusThresholds:
+    """Lengths in frames; ``soft_edge`` log of the 20th percentile of the edges' width in pixels of 160."""
+
+    min_side: int = 60
+    every: int = 12
+    most_samples: int = 6
+    most_strange: float = 0.15
+    least_chance: float = 0.5
+    soft_edge: float = 0.1
+    """Sharp pictures: -0.15 and below; pictures all out of focus: 0.2 and above."""
+
+
+FOCUS = FocusThresholds()

@@ -1,7 +1,8 @@
 """From a measure's own score to the chance that it is right, and when it had better say nothing.
 
 The table (``calibration.json``) is fitted by ``python -m animatrix.caption.fit.calibration`` on the ``tune``
-split, which no threshold was fitted on. A field without a row keeps its measure's own score.
+split, which no threshold was fitted on. "Nothing there" and "this is there" fail for different reasons, so
+``none`` has a curve of its own. A field without a row keeps its measure's own score.
 """
 
 from __future__ import annotations
@@ -31,13 +32,28 @@ class Curve:
 
 
 @lru_cache(1)
-def curves() -> dict[str, Curve]:
-    """The fitted curves by field."""
+def curves() -> dict[str, dict[str, Curve]]:
+    """The fitted curves: field -> kind of answer (see :func:`kind_of`) -> curve."""
     table = json.loads((files("animatrix.caption") / "calibration.json").read_text("utf-8"))
     return {
-        name: Curve(tuple(row["raw"]), tuple(row["sure"]), row["least"])
-        for name, row in table["fields"].items()
+        name: {
+            kind: Curve(tuple(row["raw"]), tuple(row["sure"]), row["least"]) for kind, row in kinds.items()
+        }
+        for name, kinds in table["fields"].items()
     }
+
+
+def kind_of(value: str) -> str:
+    """``none`` for an answer that nothing is there, else ``some``."""
+    return "none" if value == "none" else "some"
+
+
+def calibrated(name: str, value: str, raw: float) -> tuple[float, bool]:
+    """Chance that an answer is right, and whether it is good enough to be given."""
+    curve = curves().get(name, {}).get(kind_of(value))
+    if curve is None:
+        return raw, raw >= LEAST_CONFIDENCE
+    return curve(raw), raw >= curve.least
 
 
 def isotonic(

@@ -181,6 +181,9 @@ class CutFinder:
             same = likeness(a, b)
             if _laid_blank(a, b) or same.ncc > limits.same_ncc or same.same > limits.same_share:
                 continue
+            half = self._looks[first + 1 + (lie.first + lie.last) // 2]
+            if max(likeness(a, half).ncc, likeness(half, b).ncc) > limits.half_ncc:
+                continue  # the same place seen from further on: half-way through a blend it is not
             start, stop = self._first + first + 1 + lie.first, self._first + first + 1 + lie.last
             middle = (start + stop + 1) // 2
             return self._tell(middle, Join(kind, start, stop, middle))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from animatrix.caption.calibration import LEAST_CONFIDENCE, curves
+from animatrix.caption.calibration import calibrated
 from animatrix.caption.measure import MEASURES, Abstention, Shot
 from animatrix.caption.narrate import Narrator, narrator
 from animatrix.caption.reading import read_shots
@@ -173,11 +173,9 @@ def _measured(shot: Shot, name: str) -> list[CaptionTag] | str:
     found = measured_raw(shot, name)
     if isinstance(found, str):
         return found
-    curve = curves().get(name)
-    least = curve.least if curve else LEAST_CONFIDENCE
-    sure = [tag for tag in found if tag.confidence >= least]
+    judged = [(tag, *calibrated(name, tag.value, tag.confidence)) for tag in found]
+    sure = [replace(tag, confidence=chance) for tag, chance, good in judged if good]
     if not sure:
-        guess = max(found, key=lambda tag: tag.confidence)
-        chance = curve(guess.confidence) if curve else guess.confidence
+        guess, chance, _ = max(judged, key=lambda judgement: judgement[1])
         return f"{guess.value} at a confidence of only {chance:.2f}"
-    return [replace(tag, confidence=curve(tag.confidence)) for tag in sure] if curve else sure
+    return sure

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from animatrix.caption.calibration import isotonic, least_score
+from animatrix.caption.calibration import isotonic, kind_of, least_score
 from animatrix.caption.cases import cases, score
 from animatrix.caption.measure import MEASURES
 from animatrix.caption.reading import read_shots
@@ -25,7 +26,8 @@ from animatrix.media.door import written_whole
 
 TABLE = Path(__file__).parent.parent / "calibration.json"
 PRECISION = 0.95
-FALLBACK = 0.7  # chance from which a field answers that cannot reach PRECISION
+FALLBACK = 0.8  # chance from which a field answers that cannot reach PRECISION
+NEVER = 1.01  # above every score
 FEWEST = 12  # answers below which nothing can be fitted
 
 
@@ -39,24 +41,30 @@ def main() -> None:
     table = json.loads(TABLE.read_text("utf-8")) if TABLE.exists() else {"fields": {}}
     table["command"] = f"python -m animatrix.caption.fit.calibration --count {options.count}"
     for name in options.fields.split(",") if options.fields else sorted(MEASURES):
-        raw, right = answers(name, options.count, options.folder)
-        row = fitted(raw, right)
-        if row is None:
-            print(f"{name:24s} only {len(raw)} answers: nothing fitted")
-            table["fields"].pop(name, None)
-            continue
-        table["fields"][name] = row
-        kept = [good for value, good in zip(raw, right, strict=True) if value >= row["least"]]
-        share = np.mean(kept) if kept else float("nan")
-        print(f"{name:24s} {len(raw)} answers, {len(kept)} kept at {row['least']:.3f}, {share:.3f} right")
+        rows = answers(name, options.count, options.folder)
+        table["fields"].pop(name, None)
+        for kind in ("some", "none"):
+            mine = [(raw, right) for found, raw, right in rows if found == kind]
+            row = fitted([raw for raw, _ in mine], [right for _, right in mine])
+            if row is None:
+                print(f"{name:24s} {kind} only {len(mine)} answers: nothing fitted")
+                continue
+            table["fields"].setdefault(name, {})[kind] = row
+            kept = [right for raw, right in mine if raw >= row["least"]]
+            share = np.mean(kept) if kept else float("nan")
+            print(
+                f"{name:24s} {kind} {len(mine)} answers, {len(kept)} kept at {row['least']:.3f}, "
+                f"{share:.3f} right",
+                flush=True,
+            )
     table["fields"] = dict(sorted(table["fields"].items()))
     with written_whole(TABLE) as temporary:
         temporary.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
-def answers(name: str, count: int, folder: Path) -> tuple[list[float], list[bool]]:
-    """Scores of the field's answers on tune cases, and whether each was right."""
-    raw, right = [], []
+def answers(name: str, count: int, folder: Path) -> list[tuple[str, float, bool]]:
+    """Kind, score and rightness of the field's answers on tune cases."""
+    rows = []
     for case in cases("tune", name, count, folder):
         shots = list(read_shots(case.path))
         longest = max(shots, key=lambda s: len(s.gray))
@@ -70,9 +78,11 @@ def answers(name: str, count: int, folder: Path) -> tuple[list[float], list[bool
         read = case.caption(parts, name) or parts[0]
         outcome = score(case, read, name)
         if outcome in ("right", "wrong"):
-            raw.append(min(tag.confidence for tag in read.tags[name]))
-            right.append(outcome == "right" and len(shots) <= case.most_shots)
-    return raw, right
+            tags = read.tags[name]
+            kind = "some" if any(kind_of(tag.value) == "some" for tag in tags) else "none"
+            raw = min(tag.confidence for tag in tags)
+            rows.append((kind, raw, outcome == "right" and len(shots) <= case.most_shots))
+    return rows
 
 
 def fitted(raw: list[float], right: list[bool]) -> dict[str, Any] | None:
@@ -83,8 +93,9 @@ def fitted(raw: list[float], right: list[bool]) -> dict[str, Any] | None:
     least = least_score(raw, right, PRECISION)
     if least is None:
         good = np.flatnonzero(y >= FALLBACK)
-        least = float(x[good[0]]) if len(good) else 1.01
-    return {"raw": [round(v, 4) for v in x], "sure": [round(v, 4) for v in y], "least": round(least, 4)}
+        least = float(x[good[0]]) if len(good) else NEVER
+    down = math.floor(least * 1e4) / 1e4  # never above the score it was read from
+    return {"raw": [round(v, 4) for v in x], "sure": [round(v, 4) for v in y], "least": down}
 
 
 if __name__ == "__main__":

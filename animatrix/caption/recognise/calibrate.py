@@ -41,6 +41,7 @@ from animatrix.synthetic import RENDERABLE
 PRECISION = 0.9
 FEWEST = 8  # answers needed to judge a threshold; with fewer, CAUTIOUS
 CAUTIOUS = 0.9
+LEAST_SKILL = 0.4  # macro-F1 below which "the usual" or "nothing there" is a habit, not something seen
 GATE = 0.02  # of training-like shots, about, are turned away as unfamiliar
 DIRECTIONS = 64
 
@@ -210,6 +211,16 @@ def figures(
     }
 
 
+def sincere(
+    q: Question, logits: np.ndarray, target: np.ndarray, weight: np.ndarray, surety: Surety
+) -> Surety:
+    """The same, without the field's most common value where the field is hardly told apart: an answer that
+    would be given whatever is shown is right often and says nothing."""
+    skill = figures(q, logits, target, weight, surety)["macro_f1"]
+    blind = skill is None or float(str(skill)) < LEAST_SKILL
+    return replace(surety, least_usual=NEVER) if blind else surety
+
+
 def reliability(sheet: Sheet, logits, target, weight, surety: dict[str, Surety]) -> list[dict[str, float]]:
     """Stated confidence against the share that is right, over the answers of all fields in ten bins."""
     stated, right = [], []
@@ -268,6 +279,7 @@ def calibrate(checkpoint: Path, train: Path, tune: Path, out: Path, report: Path
     )
     surety = {q.id: surety_of(q, logits, target, weight) for q in sheet.questions}
     worlds = np.array([s.take.world for s in shots])
+    surety = {q.id: sincere(q, logits, target, weight, surety[q.id]) for q in sheet.questions}
     fields = {q.id: figures(q, logits, target, weight, surety[q.id]) for q in sheet.questions}
     wide = worlds == "wide"
     for q in sheet.questions:

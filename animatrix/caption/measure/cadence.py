@@ -37,6 +37,11 @@ class Drawings:
     by_beat: bool = False
 
     @property
+    def plain(self) -> bool:
+        """Whether new drawings stand out so far that nothing else need be explained."""
+        return self.bimodal and not self.by_beat and self.contrast >= CADENCE.plain
+
+    @property
     def flash_frames(self) -> np.ndarray:
         """Int [T]: 1 where a frame is part of a flash."""
         return np.concatenate([[0], self.flash]).astype(int)
@@ -95,7 +100,7 @@ def read_drawings(
     new = (change > threshold) & ~flash
     contrast, beat, by_beat = _contrast(change, new, flash, held_most), 0.0, False
     if (not bimodal or contrast < limits.plain) and held_most > np.percentile(usable, 30):
-        found = _beat(blocks, flash, fps, limits)
+        found = beat_of(blocks, flash, fps, limits)
         if found is not None:
             on, beat = found
             by_beat = beat > limits.beat_certainty
@@ -140,11 +145,12 @@ def _threshold(
     return float(np.exp((values[cut] + values[cut + 1]) / 2) - 0.05), True
 
 
-def _beat(
-    blocks: np.ndarray, flash: np.ndarray, fps: float, limits: CadenceThresholds
+def beat_of(
+    blocks: np.ndarray, flash: np.ndarray, fps: float, limits: CadenceThresholds = CADENCE
 ) -> tuple[np.ndarray, float] | None:
     """New drawings bool [T-1] of a figure so calm that only their beat shows it, and how certain that is.
 
+    ``blocks`` ``[T-1, blocks]`` unexplained change, ``flash`` bool [T-1]; None where no beat is suspected.
     What a block always shows is taken off it: the edges of layers that slide over each other. The steps on a
     beat of 2 to 6 film frames must then show more than those off it, and by more than the whole picture does:
     a codec's quality and the interpolation of a slow move pulse, too, but everywhere.

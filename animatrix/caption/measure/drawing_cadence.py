@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import cv2
 import numpy as np
 
 from animatrix.caption.measure.cadence import drawing_starts
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
-from animatrix.caption.measure.thresholds import DRAWING_CADENCE, TRAVEL, CadenceTagThresholds
+from animatrix.caption.measure.thresholds import DRAWING_CADENCE, CadenceTagThresholds
 
 NAMES = {1: "ones", 2: "twos", 3: "threes", 4: "fours_or_slower"}
 
@@ -20,7 +21,7 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
     """The most frequent hold of the figure's drawings, after the camera's move is taken out."""
     if len(shot.gray) < limits.min_frames:
         return Abstention(f"fewer than {limits.min_frames} frames")
-    if float(shot.gray.std(axis=(1, 2)).max()) < limits.least_detail:
+    if not any(cv2.meanStdDev(frame)[1][0, 0] >= limits.least_detail for frame in shot.gray):
         return Abstention("the picture is empty")
     drawings = shot.drawings
     numbers: dict[str, Any] = {
@@ -39,7 +40,8 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
         hidden = float(np.clip(1.1 - 2.5 * drawings.noise, 0.4, 1.0))  # what small motion the noise may cover
         hidden *= limits.doubted if drawings.beat else 1.0
         return [Finding("still", hidden * float(np.clip(1.3 - 0.9 * worst, 0.0, 0.97)), None, numbers)]
-    if not drawings.by_beat and drawings.new.mean() > limits.restless and shot.depth.loose > TRAVEL.deep:
+    restless = not drawings.by_beat and drawings.new.mean() > limits.restless
+    if restless and shot.depth.evenly < limits.least_even:
         return Abstention("a set in depth moves on every frame, as a figure on ones would", numbers)
     starts, countable = drawing_starts(drawings.new, shot.pts, shot.fps, shot.vfr)
     runs = np.diff(np.append(starts, shot.span(0, len(shot.gray) - 1)[1] + 1))

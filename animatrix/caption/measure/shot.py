@@ -57,13 +57,12 @@ class Shot:
 
     @cached_property
     def drawings(self) -> Drawings:
-        return read_drawings(
-            self.gray,
-            self.camera.matrices,
-            same=self.camera.same,
-            layers=other_layers(self.layers),
-            fps=self.fps,
-        )
+        path = self.camera
+        flat = read_drawings(self.gray, path.matrices, same=path.same, fps=self.fps)
+        layers = [] if flat.plain else other_layers(self.layers)
+        if not layers:
+            return flat
+        return read_drawings(self.gray, path.matrices, same=path.same, layers=layers, fps=self.fps)
 
     @cached_property
     def layers(self) -> LayerSpeeds:

@@ -19,7 +19,7 @@ def subject_track(shot: Shot, limits: FollowThresholds = FOLLOW) -> tuple[np.nda
     """
     gray, matrices = shot.gray, shot.camera.matrices
     height, width = gray.shape[1:]
-    kept = np.flatnonzero(~shot.camera.odd)[:: limits.every]
+    kept = np.flatnonzero(~shot.camera.odd)[:: max(limits.every, len(gray) // limits.most_looks)]
     smooth = {int(t): cv2.GaussianBlur(gray[t], (0, 0), 1.0).astype(np.float32) for t in kept}
     plate, placed = background([smooth[int(t)] for t in kept], matrices[kept])
     ys, xs = np.mgrid[:height, :width].astype(np.float32)
@@ -45,7 +45,7 @@ def screen_share(shot: Shot, first: int, last: int, limits: FollowThresholds = F
     used = np.zeros(len(area), bool)
     used[first : last + 1] = True
     used &= (area > limits.least_area) & (area < limits.most_area)
-    if used.sum() < max(6, 0.5 * (last - first + 1) / limits.every):
+    if used.sum() < max(6, 0.5 * (last - first + 1) / max(limits.every, len(area) // limits.most_looks)):
         return None
     middle = np.array([(shot.gray.shape[2] - 1) / 2, (shot.gray.shape[1] - 1) / 2])
     plate = shot.camera.matrices[:, :, :2] @ middle + shot.camera.matrices[:, :, 2]

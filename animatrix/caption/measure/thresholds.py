@@ -129,6 +129,9 @@ class CadenceTagThresholds:
     """What a held drawing's confidence is worth where a beat is suspected."""
     restless: float = 0.7
     """Share of steps with something new from which a set in depth may be what is new."""
+    least_even: float = 0.33
+    """Share of moving points that go with one layer, below which the set is in depth. Measured: 0.04 to 0.23
+    there, 0.43 and more under a figure on ones."""
 
 
 DRAWING_CADENCE = CadenceTagThresholds()
@@ -560,3 +563,28 @@ class FocusThresholds:
 
 
 FOCUS = FocusThresholds()
+
+
+@dataclass(frozen=True)
+class LimitedTechniqueThresholds:
+    """Counts in drawings; ``tremble_rate`` new drawings a frame at 24 fps."""
+
+    min_frames: int = 6
+    least_detail: float = 1.5
+    most_noise: float = 0.3
+    most_flash: float = 0.3
+    tremble_rate: float = 0.35
+    tremble_steps: int = 5
+    boil_drawings: int = 3
+    """A pose is retraced two or three times; a cycle of motion has more drawings."""
+    longest: int = 8
+    least_returns: int = 4
+    probes: int = 5
+    least_probes: int = 2
+    least_change: float = 0.25
+    """Difference, in shifts by a pixel, that parts two drawings."""
+    returned: float = 0.33
+    """Share of it that may be left when a drawing returns: 0 to 0.2 there, 0.9 and more elsewhere."""
+
+
+LIMITED_TECHNIQUE = LimitedTechniqueThresholds()

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from itertools import product
 
+import cv2
 import numpy as np
 import pytest
 from footage import LOOKS, Take, as_generated, film
 
 from animatrix.caption import caption
-from animatrix.caption.measure.cadence import drawing_runs, drawing_starts
+from animatrix.caption.measure.cadence import beat_of, drawing_runs, drawing_starts
 from animatrix.caption.measure.camera import estimate_path
 from animatrix.media import Clip
 
@@ -112,3 +113,75 @@ def test_variable_frame_rate_counts_by_time():
     pts = np.array([0, 3, 5, 8, 12]) / 24.0
     found, countable = drawing_starts(np.ones(4, bool), pts, 15.0, vfr=True)
     assert countable and found.tolist() == [0, 3, 5, 8, 12]
+
+
+def sliding(hold: int, frames: int = 33, seed: int = 51) -> Clip:
+    """A pan over three planes at 1, 0.55 and 0.25 times its speed, a figure on the first of them redrawn
+    every ``hold`` frames."""
+    rng = np.random.default_rng(seed)
+    planes = []
+    for _ in range(3):
+        plane = np.full((96, 480, 3), int(rng.uniform(90, 160)), np.uint8)
+        for _ in range(300):
+            at = (int(rng.uniform(0, 480)), int(rng.uniform(0, 96)))
+            cv2.circle(plane, at, int(rng.uniform(2, 7)), rng.uniform(20, 235, 3).tolist(), -1, cv2.LINE_AA)
+        planes.append(plane)
+    pictures = []
+    for t in range(frames):
+        views = [
+            cv2.warpAffine(plane, np.array([[1.0, 0, -200 + speed * 3.1 * t], [0, 1.0, 0]]), (160, 96))
+            for plane, speed in zip(planes, (0.25, 0.55, 1.0), strict=True)
+        ]
+        picture = np.concatenate([views[0][:24], views[1][24:36], views[2][36:]])
+        pose, x = np.random.default_rng(seed + t // hold), 30 + 3.1 * t
+        limbs = np.array([[x, 84], [x + 4, 44], [x + 10, 42], [x + 14, 84]]) + pose.normal(0, 2.5, (4, 2))
+        cv2.fillPoly(picture, [np.round(limbs * 16).astype(int)], (40, 30, 60), cv2.LINE_AA, 4)
+        pictures.append(picture)
+    return Clip(np.stack(pictures), 24.0)
+
+
+@pytest.mark.parametrize(("hold", "cadence"), [(2, "twos"), (3, "threes"), (100, "still")])
+def test_layers_that_slide_are_no_new_drawings(hold, cadence):
+    assert named(sliding(hold)) == [cadence]
+
+
+def test_a_set_in_depth_leaves_the_cadence_open():
+    """Every row goes at a speed of its own, so that no layer explains it."""
+    rng = np.random.default_rng(52)
+    ground = rng.integers(0, 255, (96, 480), np.uint8)
+    ground = cv2.normalize(cv2.GaussianBlur(ground, (0, 0), 2.0), None, 0, 255, cv2.NORM_MINMAX)
+    x, y = np.meshgrid(np.arange(160, dtype=np.float32), np.arange(96, dtype=np.float32))
+    frames = [
+        cv2.remap(ground, 200 + x - 2.0 * t * (0.2 + 1.8 * y / 95), y, cv2.INTER_LINEAR) for t in range(33)
+    ]
+    gray = np.stack(frames)
+    assert named(Clip(np.repeat(gray[..., None], 3, axis=3), 24.0)) != ["ones"]
+
+
+def blocks(on: np.ndarray, whole: bool) -> np.ndarray:
+    """Unexplained change ``[T-1, 100]`` that rises on some steps in three blocks, or in the whole picture."""
+    rng = np.random.default_rng(53)
+    change = rng.uniform(0.05, 0.12, (len(on), 100))
+    change[:, 40:44] += 0.4  # an edge that always shows
+    change[on, slice(None) if whole else slice(10, 13)] += 0.15
+    return change
+
+
+@pytest.mark.parametrize("fps", [24.0, 30.0])
+def test_a_calm_figure_shows_by_its_beat(fps):
+    shown = np.ceil(np.arange(3, 100, 3) * fps / 24).astype(int) - 1
+    on = np.isin(np.arange(32), shown)
+    new, certainty = beat_of(blocks(on, whole=False), np.zeros(32, bool), fps)
+    assert certainty > 4 and np.mean(new == on) > 0.9
+
+
+def test_a_pulse_of_the_whole_picture_is_no_beat():
+    on = np.arange(32) % 4 == 3
+    assert beat_of(blocks(on, whole=True), np.zeros(32, bool), 24.0) is None
+    assert beat_of(blocks(np.zeros(32, bool), whole=False), np.zeros(32, bool), 24.0) is None
+
+
+@pytest.mark.parametrize("cadence", ["twos", "threes", "fours_or_slower"])
+def test_every_second_frame_of_the_film_still_tells_the_cadence(cadence):
+    clip = film(Take("fix", cadence, "painted", seed=54, frames=72, figure=1.0))
+    assert named(Clip(clip.frames[::2], 12.0)) == [cadence]

@@ -573,7 +573,7 @@ class LimitedTechniqueThresholds:
     least_detail: float = 1.5
     most_noise: float = 0.3
     most_flash: float = 0.3
-    tremble_rate: float = 0.35
+    tremble_rate: float = 0.15
     tremble_steps: int = 5
     boil_drawings: int = 3
     """A pose is retraced two or three times; a cycle of motion has more drawings."""
@@ -583,7 +583,7 @@ class LimitedTechniqueThresholds:
     least_probes: int = 2
     least_change: float = 0.25
     """Difference, in shifts by a pixel, that parts two drawings."""
-    returned: float = 0.33
+    returned: float = 0.45
     """Share of it that may be left when a drawing returns: 0 to 0.2 there, 0.9 and more elsewhere."""
 
 

@@ -36,7 +36,8 @@ def limited_technique(
         return Abstention("the whole picture changes, drawings cannot be compared")
     pairs = _Pairs(shot)
     rate = float(drawings.new.mean()) * shot.fps / REFERENCE_FPS
-    if rate >= limits.tremble_rate:
+    probes = np.arange(2, len(shot.gray), limits.tremble_every)
+    if rate >= limits.tremble_rate and _alike(pairs, np.arange(len(shot.gray)), probes, 2, limits):
         found = _returning(pairs, np.arange(len(shot.gray)), 2, limits.tremble_steps, limits)
         if found is not None:
             return [_named("tremble", shot, *found, period=2)]
@@ -67,10 +68,21 @@ def _candidates(pairs: _Pairs, frames: np.ndarray, limits: LimitedTechniqueThres
         if len(frames) < period + limits.least_returns:
             break
         probes = np.unique(np.linspace(period, len(frames) - 1, limits.probes).round().astype(int))
-        alike = sum(_returns(pairs, frames, int(i), period, limits) is not None for i in probes)
-        if alike >= limits.least_probes:
+        if _alike(pairs, frames, probes, period, limits):
             found.append(period)
     return found
+
+
+def _alike(
+    pairs: _Pairs, frames: np.ndarray, probes: np.ndarray, period: int, limits: LimitedTechniqueThresholds
+) -> bool:
+    """Whether some of the drawings ``probes`` are themselves again: cheaper than to compare them all."""
+    seen = 0
+    for i in probes:
+        seen += _returns(pairs, frames, int(i), period, limits) is not None
+        if seen >= limits.least_probes:
+            return True
+    return False
 
 
 def _returning(

@@ -575,11 +575,12 @@ class LimitedTechniqueThresholds:
     most_flash: float = 0.3
     tremble_rate: float = 0.15
     tremble_steps: int = 5
+    tremble_every: int = 3
     boil_drawings: int = 3
     """A pose is retraced two or three times; a cycle of motion has more drawings."""
     longest: int = 8
     least_returns: int = 4
-    probes: int = 5
+    probes: int = 4
     least_probes: int = 2
     least_change: float = 0.25
     """Difference, in shifts by a pixel, that parts two drawings."""

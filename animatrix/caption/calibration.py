@@ -79,7 +79,7 @@ def isotonic(
 
 
 def least_score(
-    raw: Sequence[float], right: Sequence[bool], precision: float = 0.95, fewest: float = 0.3
+    raw: Sequence[float], right: Sequence[bool], precision: float = 0.95, fewest: float = 0.6
 ) -> float | None:
     """Lowest score from which answers are right at least ``precision`` of the time, or None.
 

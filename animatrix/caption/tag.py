@@ -40,9 +40,11 @@ class CaptionTag:
 def prose(tags: Mapping[str, Sequence[CaptionTag]], whole: Span) -> str:
     """Sentences that say the tags; the narrative where no model has looked at the picture.
 
-    ``whole`` is the shot's own span at 24 fps; a tag that fills it is said without its time.
+    ``whole`` is the shot's own span at 24 fps; a tag that fills it is said without its time. What is not
+    there is not told: a narrative that lists absences describes nothing.
     """
-    return as_directive(tags, whole).describe()
+    present = {name: [tag for tag in found if tag.value != "none"] for name, found in tags.items()}
+    return as_directive({name: found for name, found in present.items() if found}, whole).describe()
 
 
 def as_directive(tags: Mapping[str, Sequence[CaptionTag]], whole: Span) -> Directive:

@@ -32,4 +32,7 @@ def move_speed(shot: Shot, limits: MoveSpeedThresholds = MOVE_SPEED) -> list[Fin
         abs(leg.amount), shot, shot.depth.standing
     )
     evidence = {"percent_per_frame": round(100 * speed, 3)}
-    return [Finding(limits.up_to[index][0], sure, shot.span(leg.first, leg.last), evidence)]
+    steps = len(shot.gray) - 1
+    whole = leg.last - leg.first >= CAMERA_MOVE.whole_share * steps  # as the move itself is spanned
+    span = None if whole else shot.span(leg.first, leg.last)
+    return [Finding(limits.up_to[index][0], sure, span, evidence)]

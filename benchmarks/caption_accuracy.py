@@ -62,7 +62,7 @@ def outcomes(options: argparse.Namespace, field: str, profiles: tuple) -> list[d
         shots = caption(case.path, [field], recogniser=options.readers == "all")
         whole = case.caption(shots, field)
         found = whole or max(shots, key=lambda shot: shot.frames)
-        outcome = score(case, found, field) if whole else "wrong"
+        outcome = score(case, found, field) if whole or case.values(field) is None else "wrong"
         read = [(t.value, t.span, round(t.confidence, 3)) for t in found.tags.get(field, [])]
         row = {
             "outcome": outcome,

@@ -553,7 +553,7 @@ class FocusThresholds:
     every: int = 12
     most_samples: int = 6
     most_strange: float = 0.15
-    claims: tuple[tuple[str, float], ...] = (("deep_focus", 0.78), ("rack_focus", 0.6))
+    claims: tuple[tuple[str, float], ...] = (("deep_focus", 0.85), ("rack_focus", 0.6))
     """Values named by the table, and the least chance of each; its others have a precision below 0.8."""
     narrowest: float = -0.7
     """Log of the median width of edges, below which they are grain: drawn pictures have -0.4, noise -1."""

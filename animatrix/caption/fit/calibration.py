@@ -26,7 +26,7 @@ from animatrix.media.door import written_whole
 
 TABLE = Path(__file__).parent.parent / "calibration.json"
 PRECISION = 0.95
-FALLBACK = 0.8  # chance from which a field answers that cannot reach PRECISION
+FALLBACK = 0.7  # chance from which a field answers that cannot reach PRECISION
 NEVER = 1.01  # above every score
 FEWEST = 12  # answers below which nothing can be fitted
 
@@ -94,8 +94,8 @@ def fitted(raw: list[float], right: list[bool]) -> dict[str, Any] | None:
     if least is None:
         good = np.flatnonzero(y >= FALLBACK)
         least = float(x[good[0]]) if len(good) else NEVER
-    down = math.floor(least * 1e4) / 1e4  # never above the score it was read from
-    return {"raw": [round(v, 4) for v in x], "sure": [round(v, 4) for v in y], "least": down}
+    down = math.floor(least * 1e6) / 1e6  # never above the score it was read from
+    return {"raw": [round(v, 6) for v in x], "sure": [round(v, 4) for v in y], "least": down}
 
 
 if __name__ == "__main__":

@@ -18,14 +18,19 @@ CENTRES = tuple((x, y) for x in (0.3, 0.5, 0.7) for y in (0.35, 0.55))  # where 
 _MIDDLE = (2, 3)  # of CENTRES: where a swirl turns
 _RADIAL = -0.95  # cosine of twice the angle between gradient and radius on a line through the centre
 _SECTORS = 12
+_PARTS = ("border", "ring", "core")  # of a frame, from the outside in
 
 
 @dataclass(frozen=True)
 class _Zones:
-    """Flat indices of the zones of a frame, and per centre the doubled angle of the radii as a unit vector
-    ``[6,2,h*w]`` and their ``sectors`` ``[6,h*w]``; ``plane``, ``solve`` fit a ramp to the border."""
+    """Zones of a frame whose pixels are put in ``order`` ``[h*w]``: border, ring, core, so that each is a
+    slice of ``parts`` (and ``outer`` the first two). ``masks`` uint8 ``[h,w]`` of the zones of colour. Per
+    centre, in that order, the doubled angle of the radii as a unit vector ``[6,2,h*w]`` and their ``sectors``
+    ``[6,h*w]``; ``plane``, ``solve`` fit a ramp to the border."""
 
-    indices: dict[str, np.ndarray]
+    order: np.ndarray
+    parts: dict[str, slice]
+    masks: dict[str, np.ndarray]
     radii: np.ndarray
     sectors: np.ndarray
     plane: np.ndarray
@@ -37,24 +42,25 @@ def _zones(height: int, width: int) -> _Zones:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     out = np.hypot((x - width / 2) / (width / 2), (y - height / 2) / (height / 2))
     border = (x < 0.16 * width) | (x > 0.84 * width) | (y < 0.16 * height) | (y > 0.9 * height)
+    core = (out <= 0.45) & ~border
+    kinds = [np.flatnonzero(mask.ravel()) for mask in (border, ~border & ~core, core)]
+    order = np.concatenate(kinds)
+    ends = np.cumsum([0, *map(len, kinds)])
+    parts = {name: slice(ends[i], ends[i + 1]) for i, name in enumerate(_PARTS)}
+    parts["outer"] = slice(0, ends[2])
     masks = {
-        "border": border,
-        "ring": (out > 0.45) & ~border,
-        "core": (out <= 0.45) & ~border,
-        "outer": border | (out > 0.45),
         "top": y < 0.3 * height,
         "foot": y > 0.75 * height,
+        "border": border,
         "sides": (x < 0.2 * width) | (x > 0.8 * width),
     }
-    indices = {name: np.flatnonzero(mask.ravel()) for name, mask in masks.items()}
-    angles = [np.arctan2(y - cy * height, x - cx * width) for cx, cy in CENTRES]
-    radii = np.stack([np.stack([np.cos(2 * a), np.sin(2 * a)]) for a in angles]).reshape(len(angles), 2, -1)
-    sectors = np.stack(
-        [((a.ravel() + np.pi) / (2 * np.pi) * _SECTORS).astype(int) % _SECTORS for a in angles]
-    )
+    angles = [np.arctan2(y - cy * height, x - cx * width).ravel()[order] for cx, cy in CENTRES]
+    radii = np.stack([np.stack([np.cos(2 * a), np.sin(2 * a)]) for a in angles])
+    sectors = np.stack([((a + np.pi) / (2 * np.pi) * _SECTORS).astype(int) % _SECTORS for a in angles])
     plane = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5, out], -1).reshape(-1, 4)
-    plane = plane[indices["border"]]
-    return _Zones(indices, radii, sectors, plane, np.linalg.pinv(plane))
+    plane = plane[kinds[0]]
+    bytes_ = {name: mask.astype(np.uint8) for name, mask in masks.items()}
+    return _Zones(order, parts, bytes_, radii, sectors, plane, np.linalg.pinv(plane))
 
 
 def small(rgb: np.ndarray) -> np.ndarray:
@@ -74,63 +80,70 @@ def ground_features(rgb: np.ndarray, later: np.ndarray) -> dict[str, float]:
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=0.125)
     size = cv2.magnitude(gx, gy)
     power = np.maximum(size * size, 1e-3)
-    twice = np.stack([(gx * gx - gy * gy) / power, 2 * gx * gy / power]).reshape(2, -1)
-    weight = np.minimum(size, 25).ravel()
+    weight = np.minimum(size, 25)
     weight[weight < 2.5] = 0
+    twice = ((gx * gx - gy * gy) / power, 2 * gx * gy / power)
+    order = zones.order
+    level, size, weight = luma.ravel()[order], size.ravel()[order], weight.ravel()[order]
+    turned = (twice[0].ravel()[order], twice[1].ravel()[order])
     found: dict[str, float] = {}
-    _by_zone(found, zones, luma.ravel(), size.ravel(), weight, twice)
-    _round_centres(found, zones, weight, twice)
-    _thin(found, zones, rgb, luma, weight, twice)
+    _by_zone(found, zones, level, size, weight, turned)
+    _round_centres(found, zones, weight, turned)
+    _thin(found, zones, rgb, luma, weight, turned)
     _colours(found, zones, rgb)
-    change = cv2.absdiff(luma, cv2.cvtColor(later, cv2.COLOR_RGB2GRAY)).ravel()
-    for name in ("border", "ring", "core"):
-        found[f"{name}_change"] = _log((change[zones.indices[name]] > 14).mean(), 0.005)
+    change = cv2.absdiff(luma, cv2.cvtColor(later, cv2.COLOR_RGB2GRAY)).ravel()[order]
+    for name in _PARTS:
+        found[f"{name}_change"] = _log(_share(change[zones.parts[name]] > 14), 0.005)
     return found
+
+
+def _share(mask: np.ndarray) -> float:
+    return np.count_nonzero(mask) / mask.size if mask.size else float("nan")
 
 
 def _log(share: float, floor: float) -> float:
     return float(np.log(share + floor))
 
 
-def _by_zone(found, zones: _Zones, luma, size, weight, twice) -> None:
+def _by_zone(found, zones: _Zones, level, size, weight, twice) -> None:
     """Amount, strength and direction of edges, flatness, tone."""
-    for name in ("border", "ring", "core"):
-        z = zones.indices[name]
-        edge, weights, (cosine, sine) = size[z], weight[z], twice[:, z]
+    for name in _PARTS:
+        z = zones.parts[name]
+        edge, weights, cosine, sine, tone = size[z], weight[z], twice[0][z], twice[1][z], level[z]
         total = weights.sum() + 20
         c, s = (weights * cosine).sum() / total, (weights * sine).sum() / total
-        level = luma[z].astype(np.float32)
+        mean, spread = cv2.meanStdDev(tone)
         found |= {
-            f"{name}_edges": _log((edge > 5).mean(), 0.005),
-            f"{name}_strong_edges": _log((edge > 14).mean(), 0.005),
+            f"{name}_edges": _log(_share(edge > 5), 0.005),
+            f"{name}_strong_edges": _log(_share(edge > 14), 0.005),
             f"{name}_cos": float(c),
             f"{name}_sin": float(s),
             f"{name}_coherence": float(np.hypot(c, s)),
             f"{name}_level_lines": float(weights[cosine < -0.93].sum() / total),
             f"{name}_upright_lines": float(weights[cosine > 0.93].sum() / total),
-            f"{name}_flat": float((edge < 0.6).mean()),
-            f"{name}_ramp": float(((edge >= 0.25) & (edge < 2.2)).mean()),
-            f"{name}_luma": float(level.mean() / 60),
-            f"{name}_luma_spread": float(level.std() / 30),
-            f"{name}_dark": float((level < 45).mean()),
-            f"{name}_white": float((level > 238).mean()),
+            f"{name}_flat": _share(edge < 0.6),
+            f"{name}_ramp": _share((edge >= 0.25) & (edge < 2.2)),
+            f"{name}_luma": float(mean[0, 0] / 60),
+            f"{name}_luma_spread": float(spread[0, 0] / 30),
+            f"{name}_dark": _share(tone < 45),
+            f"{name}_white": _share(tone > 238),
         }
 
 
 def _round_centres(found, zones: _Zones, weight, twice) -> None:
     """Share of the edges that run through one centre, and how evenly about it; the turn of a spiral."""
-    border, ring, outer = (zones.indices[name] for name in ("border", "ring", "outer"))
+    border, ring, outer = (zones.parts[name] for name in ("border", "ring", "outer"))
     all_border, all_ring = weight[border].sum() + 20, weight[ring].sum() + 20
-    shares, cosines = [], []
-    for radius in zones.radii:
-        cosine = twice[0] * radius[0] + twice[1] * radius[1]
-        cosines.append(cosine)
-        shares.append(float(weight[border][cosine[border] < _RADIAL].sum() / all_border))
+    edges, cosine, sine = weight[border], twice[0][border], twice[1][border]
+    shares = [
+        float(edges[cosine * radius[0, border] + sine * radius[1, border] < _RADIAL].sum() / all_border)
+        for radius in zones.radii
+    ]
+    edges, cosine, sine = weight[ring], twice[0][ring], twice[1][ring]
     for nth, k in enumerate(_MIDDLE):
-        radius = zones.radii[k]
-        sine = twice[1] * radius[0] - twice[0] * radius[1]
-        c = float((weight * cosines[k])[ring].sum() / all_ring)
-        s = float((weight * sine)[ring].sum() / all_ring)
+        radius = zones.radii[k][:, ring]
+        c = float((edges * (cosine * radius[0] + sine * radius[1])).sum() / all_ring)
+        s = float((edges * (sine * radius[0] - cosine * radius[1])).sum() / all_ring)
         found |= {
             f"spiral{nth}_cos": c,
             f"spiral{nth}_sin": abs(s),
@@ -138,8 +151,9 @@ def _round_centres(found, zones: _Zones, weight, twice) -> None:
             f"radial{nth}": shares[k],
         }
     best = int(np.argmax(shares))
-    radial = cosines[best] < _RADIAL
-    per_sector = np.bincount(zones.sectors[best][outer], (weight * radial)[outer], _SECTORS)
+    radius = zones.radii[best]
+    radial = (twice[0] * radius[0] + twice[1] * radius[1])[outer] < _RADIAL
+    per_sector = np.bincount(zones.sectors[best][outer], weight[outer] * radial, _SECTORS)
     found |= {
         "radial_border": shares[best],
         "radial_ring": float(weight[ring][radial[ring]].sum() / all_ring),
@@ -152,19 +166,25 @@ def _thin(found, zones: _Zones, rgb, luma, weight, twice) -> None:
     """Thin light and dark strokes: how many, how parallel, how long, how colourless."""
     box = np.ones((5, 5), np.uint8)
     light = cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, box)
-    dark = cv2.morphologyEx(luma, cv2.MORPH_BLACKHAT, box).ravel()
-    large = cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8)).ravel()
-    for name in ("border", "ring", "core"):
-        z = zones.indices[name]
-        found[f"{name}_light_strokes"] = _log((light.ravel()[z] > 14).mean(), 0.003)
-        found[f"{name}_dark_strokes"] = _log((dark[z] > 14).mean(), 0.003)
-    found["outer_light_spots"] = _log((large[zones.indices["outer"]] > 20).mean(), 0.003)
-    grey = (rgb.max(2).astype(np.int16) - rgb.min(2)) < 34
-    for name, mask in (("light", light > 12), ("pale", (light > 12) & grey & (luma > 150))):
-        z = mask.ravel()
-        total = weight[z].sum() + 20
-        c, s = (weight[z] * twice[0, z]).sum() / total, (weight[z] * twice[1, z]).sum() / total
-        found[f"{name}_strokes"] = _log(mask.mean(), 0.001)
+    dark = cv2.morphologyEx(luma, cv2.MORPH_BLACKHAT, box)
+    large = cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
+    order = zones.order
+    bright, dark, large = light.ravel()[order], dark.ravel()[order], large.ravel()[order]
+    for name in _PARTS:
+        z = zones.parts[name]
+        found[f"{name}_light_strokes"] = _log(_share(bright[z] > 14), 0.003)
+        found[f"{name}_dark_strokes"] = _log(_share(dark[z] > 14), 0.003)
+    found["outer_light_spots"] = _log(_share(large[zones.parts["outer"]] > 20), 0.003)
+    red, green, blue = cv2.split(rgb)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    stroke = bright > 12
+    pale = stroke & ((spread < 34) & (luma > 150)).ravel()[order]
+    for name, mask in (("light", stroke), ("pale", pale)):
+        z = np.flatnonzero(mask)
+        weights = weight[z]
+        total = weights.sum() + 20
+        c, s = (weights * twice[0][z]).sum() / total, (weights * twice[1][z]).sum() / total
+        found[f"{name}_strokes"] = _log(len(z) / mask.size, 0.001)
         found[f"{name}_coherence"] = float(np.hypot(c, s))
     found |= _streaks(((light > 9) & (luma > 120)).astype(np.uint8))
 
@@ -201,12 +221,11 @@ def _streaks(mask: np.ndarray) -> dict[str, float]:
 
 def _colours(found, zones: _Zones, rgb: np.ndarray) -> None:
     """Colour of the zones, and what one smooth ramp leaves unexplained of the border."""
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(np.float32)
-    means = {}
-    for name in ("top", "foot", "border", "sides"):
-        part = lab[zones.indices[name]]
-        mean, spread = part.mean(0), part.std(0)
-        means[name] = mean
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)
+    lightness = {}
+    for name, mask in zones.masks.items():
+        mean, spread = (row[:, 0] for row in cv2.meanStdDev(lab, mask=mask))
+        lightness[name] = mean[0]
         found |= {
             f"{name}_lightness": float(mean[0] / 60),
             f"{name}_a": float((mean[1] - 128) / 20),
@@ -214,14 +233,16 @@ def _colours(found, zones: _Zones, rgb: np.ndarray) -> None:
             f"{name}_hues": float(np.hypot(spread[1], spread[2]) / 15),
             f"{name}_tones": float(spread[0] / 40),
         }
-    found["foot_over_top"] = float((means["foot"][0] - means["top"][0]) / 60)
-    border = lab[zones.indices["border"]]
+    found["foot_over_top"] = float((lightness["foot"] - lightness["top"]) / 60)
+    levels = lab.reshape(-1, 3)[zones.order[zones.parts["border"]]]
+    border = levels.astype(np.float32)
     ramp = zones.solve @ border
-    left = np.abs(border - zones.plane @ ramp).sum(1)
-    found["border_relief"] = _log(np.median(left), 1.0)
-    found["border_relief_80"] = _log(np.percentile(left, 80), 1.0)
+    left = np.abs(border - zones.plane @ ramp)
+    usual, most = np.percentile(left[:, 0] + left[:, 1] + left[:, 2], (50, 80))
+    found["border_relief"] = _log(usual, 1.0)
+    found["border_relief_80"] = _log(most, 1.0)
     found["border_vignette"] = float(ramp[3, 0] / 40)
-    cells = (border // 24).astype(int)
+    cells = (levels // 24).astype(np.int16)
     cell_sizes = np.bincount(cells[:, 0] * 121 + cells[:, 1] * 11 + cells[:, 2])
     counts = np.sort(cell_sizes[cell_sizes > 0])[::-1] / len(border)
     found["border_colours"] = float(np.log((counts.cumsum() < 0.9).sum() + 1))

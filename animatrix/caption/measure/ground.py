@@ -180,11 +180,11 @@ def _thin(found, zones: _Zones, rgb, luma, weight, twice) -> None:
     stroke = bright > 12
     pale = stroke & ((spread < 34) & (luma > 150)).ravel()[order]
     for name, mask in (("light", stroke), ("pale", pale)):
-        z = np.flatnonzero(mask)
-        weights = weight[z]
+        here = np.flatnonzero(mask)
+        weights = weight[here]
         total = weights.sum() + 20
-        c, s = (weights * twice[0][z]).sum() / total, (weights * twice[1][z]).sum() / total
-        found[f"{name}_strokes"] = _log(len(z) / mask.size, 0.001)
+        c, s = (weights * twice[0][here]).sum() / total, (weights * twice[1][here]).sum() / total
+        found[f"{name}_strokes"] = _log(len(here) / mask.size, 0.001)
         found[f"{name}_coherence"] = float(np.hypot(c, s))
     found |= _streaks(((light > 9) & (luma > 120)).astype(np.uint8))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 import cv2
@@ -13,24 +14,26 @@ STILLS = 2  # stills of a shot that are looked at
 SIDE = 480  # longer side they are reduced to where fine texture is not the point
 FRINGE_SIDE = 320
 
+Fine = tuple[np.ndarray, np.ndarray]  # what _fine finds
+
 
 def texture_numbers(shot: Shot) -> dict[str, float]:
     """Medians over the stills of a shot; see the functions below for units. NaN where no still has a twin."""
     stills = tuple(still for still in shot.stills if still.twin is not None) or shot.stills
     if len(stills) > STILLS:
         stills = tuple(stills[round(i)] for i in np.linspace(0, len(stills) - 1, STILLS))
-    rows = [_still_numbers(still) for still in stills]
+    lumas = [cv2.cvtColor(still.rgb, cv2.COLOR_RGB2GRAY) for still in stills]
+    fines = [_fine(luma[_window(luma.shape)]) for luma in lumas]
+    rows = [_still_numbers(*each) for each in zip(stills, lumas, fines, strict=True)]
     out = {name: float(np.nanmedian([row[name] for row in rows])) for name in rows[0]}
-    out.update(_lasting(stills))
+    out.update(_lasting(fines))
     return out
 
 
-def _still_numbers(still: Still) -> dict[str, float]:
-    luma = cv2.cvtColor(still.rgb, cv2.COLOR_RGB2GRAY)
+def _still_numbers(still: Still, luma: np.ndarray, fine: Fine) -> dict[str, float]:
     window = _window(luma.shape)
-    part = luma[window]
     twin = None if still.twin is None else still.twin[window]
-    return {**_grain(part, twin), **_scan_lines(luma), **_fringe(still.rgb), **_softness(luma)}
+    return {**_grain(luma[window], fine, twin), **_scan_lines(luma), **_fringe(still.rgb), **_softness(luma)}
 
 
 def _window(shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -40,7 +43,7 @@ def _window(shape: tuple[int, ...]) -> tuple[slice, slice]:
     return slice(top, top + min(height, 320)), slice(left, left + min(width, 320))
 
 
-def _fine(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fine(luma: np.ndarray) -> Fine:
     """What a 3x3 mean leaves over, in gray levels, and the flat pixels where it counts."""
     values = luma.astype(np.float32)
     smooth = cv2.blur(values, (5, 5))
@@ -57,14 +60,15 @@ def _spread(values: np.ndarray) -> float:
     return 1.4826 * float(np.median(np.abs(values))) if len(values) else 0.0
 
 
-def _grain(luma: np.ndarray, twin: np.ndarray | None) -> dict[str, float]:
+def _grain(luma: np.ndarray, own: Fine, twin: np.ndarray | None) -> dict[str, float]:
     """Gray levels: ``texture`` spatial, ``flicker`` from a frame to the next; ``kept`` their correlation."""
-    fine, flat = _fine(luma)
+    fine, flat = own
+    painted = np.abs(fine[flat])
     out = {
-        "texture": _spread(fine[flat]),
-        "texture_mean": float(np.minimum(np.abs(fine[flat]), 12).mean()) if flat.any() else 0.0,
+        "texture": _spread(painted),
+        "texture_mean": float(np.minimum(painted, 12).mean()) if flat.any() else 0.0,
         "flat_share": float(flat.mean()),
-        "exact_share": float((np.abs(fine[flat]) < 0.2).mean()) if flat.any() else 1.0,
+        "exact_share": float((painted < 0.2).mean()) if flat.any() else 1.0,
     }
     if twin is None:
         return {**out, "flicker": np.nan, "flicker_mean": np.nan, "kept": np.nan, "same_share": np.nan}
@@ -85,13 +89,10 @@ def _grain(luma: np.ndarray, twin: np.ndarray | None) -> dict[str, float]:
     }
 
 
-def _lasting(stills: tuple[Still, ...]) -> dict[str, float]:
+def _lasting(fines: list[Fine]) -> dict[str, float]:
     """Correlation of the fine texture of flat paint over half a second and more: 1 for paper, 0 for grain."""
     found = []
-    for one, two in pairwise(stills):
-        lumas = [cv2.cvtColor(s.rgb, cv2.COLOR_RGB2GRAY) for s in (one, two)]
-        window = _window(lumas[0].shape)
-        (a, flat), (b, level) = _fine(lumas[0][window]), _fine(lumas[1][window])
+    for (a, flat), (b, level) in pairwise(fines):
         both = flat & level
         if both.sum() < 200:
             continue
@@ -128,13 +129,11 @@ def _fringe(rgb: np.ndarray) -> dict[str, float]:
     sigma = max(1.2, 0.006 * width)
     soft = cv2.blur(rgb, (3, 3))
     size = 2 * round(4 * sigma) + 1
-    fine = soft.astype(np.float32) - cv2.blur(soft, (size, size))
-    fine = fine[..., ::2]
-    gy, gx = np.gradient(fine.mean(2))
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    x, y = (x - (width - 1) / 2) / (width / 2), (y - (height - 1) / 2) / (width / 2)
-    outer = np.hypot(x, y) > 0.35
-    apart = np.clip(fine[..., 0] - fine[..., 1], -60, 60)
+    fine = cv2.subtract(soft, cv2.blur(soft, (size, size)), dtype=cv2.CV_32F)
+    red, blue = cv2.extractChannel(fine, 0), cv2.extractChannel(fine, 2)
+    gy, gx = np.gradient((red + blue) / 2)
+    x, y, outer = _from_middle(height, width)
+    apart = np.clip(red - blue, -60, 60)
     out = {}
     for name, field in (("fringe", x * gx + y * gy), ("twist", x * gy - y * gx)):
         field = np.where(outer, field, 0)
@@ -143,6 +142,14 @@ def _fringe(rgb: np.ndarray) -> dict[str, float]:
         out[f"{name}_amount"] = -100 * both / (own + 1.0) / (width / 2)
         out[f"{name}_fit"] = -both / np.sqrt(own * float((apart * apart * outer).sum()) + 1.0)
     return out
+
+
+@lru_cache(maxsize=4)
+def _from_middle(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Float32 ``[h,w]`` x and y from the middle in half widths; bool, where it is far enough for fringes."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x, y = (x - (width - 1) / 2) / (width / 2), (y - (height - 1) / 2) / (width / 2)
+    return x, y, np.hypot(x, y) > 0.35
 
 
 def _softness(luma: np.ndarray) -> dict[str, float]:
@@ -154,8 +161,8 @@ def _softness(luma: np.ndarray) -> dict[str, float]:
     scales = [max(0.6, k * len(luma)) for k in (0.003, 0.009, 0.024)]
     edges = []
     for sigma in scales:
-        smooth = cv2.GaussianBlur(luma, (0, 0), sigma).astype(np.float32)
-        slope = np.hypot(*(cv2.Sobel(smooth, cv2.CV_32F, i, 1 - i, scale=0.125) for i in (1, 0)))
+        gx, gy = cv2.spatialGradient(cv2.GaussianBlur(luma, (0, 0), sigma))
+        slope = cv2.magnitude(gx.astype(np.float32), gy.astype(np.float32)) / 8
         edges.append(np.percentile(slope, (90, 98)) + 0.2)
     return {
         "soft_fine": float(np.log(edges[0][1] / edges[1][1])),
@@ -172,13 +179,15 @@ def _crispness(luma: np.ndarray, size: int) -> float:
     Median over the strongest edges.
     """
     square = np.ones((size, size), np.uint8)
-    extent = cv2.subtract(cv2.dilate(luma, square), cv2.erode(luma, square)).astype(np.float32)
-    steps = [np.abs(np.diff(luma.astype(np.int16), axis=axis, append=0)).astype(np.uint8) for axis in (0, 1)]
-    steepest = cv2.dilate(np.maximum(*steps), square).astype(np.float32)
-    strong = extent[size:-size, size:-size] > max(40.0, float(np.percentile(extent, 80)))
+    extent = cv2.subtract(cv2.dilate(luma, square), cv2.erode(luma, square))
+    beyond = cv2.copyMakeBorder(luma, 0, 1, 0, 1, cv2.BORDER_CONSTANT, value=0)
+    steps = cv2.max(cv2.absdiff(luma, beyond[1:, :-1]), cv2.absdiff(luma, beyond[:-1, 1:]))
+    steepest = cv2.dilate(steps, square)
+    inner = slice(size, -size), slice(size, -size)
+    strong = extent[inner] > max(40.0, float(np.percentile(extent, 80)))
     if strong.sum() < 20:
         return 0.0
-    return float(np.median(steepest[size:-size, size:-size][strong] / extent[size:-size, size:-size][strong]))
+    return float(np.median(steepest[inner][strong].astype(np.float32) / extent[inner][strong]))
 
 
 def switch_numbers(gray: np.ndarray) -> dict[str, float]:
@@ -189,7 +198,7 @@ def switch_numbers(gray: np.ndarray) -> dict[str, float]:
     """
     if len(gray) < 6:
         return {"switch": 0.0, "switch_at": 0.0, "switch_like": 0.0, "switch_held": 9.0}
-    detail = np.array([float(np.abs(cv2.Laplacian(g, cv2.CV_16S)).mean()) for g in gray]) + 0.5
+    detail = np.array([cv2.norm(cv2.Laplacian(g, cv2.CV_16S), cv2.NORM_L1) / g.size for g in gray]) + 0.5
     logs = np.log(detail)
     rise = [min(logs[t : t + 3].min() - logs[max(0, t - 3) : t].max(), 9.0) for t in range(2, len(logs) - 2)]
     at = int(np.argmax(rise)) + 2

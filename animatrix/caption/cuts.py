@@ -175,6 +175,8 @@ class CutFinder:
             if lie is None or lie.last - lie.first + 1 < limits.least_ramp * self.rate:
                 continue
             kind = gradual_kind(lie, limits)
+            if kind == "wipe" and lie.last - lie.first + 1 > limits.longest_wipe * self.rate:
+                continue  # a slow move over a plain plate uncovers it line by line, as a wipe would
             pace = distance(a, b) / (lie.last - lie.first + 2)
             if not kind or self._goes_on(first, last, pace, kind):
                 continue

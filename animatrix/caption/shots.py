@@ -17,6 +17,7 @@ from animatrix.knowledge import Taxonomy
 from animatrix.media import Clip
 
 LEAST_SIDE = 32  # pixels; blocks and corners need a few dozen lines
+LEAST_SEEN = 9  # frames of the shortest shot that the recogniser was trained on
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Captioner:
         )
 
     def _recognised(self, shot: Shot, whole: tuple[int, int]) -> dict[str, list[CaptionTag] | str]:
-        if not self.recogniser:
+        if not self.recogniser or min(shot.gray.shape[1:]) < LEAST_SIDE or len(shot.gray) < LEAST_SEEN:
             return {}
         from animatrix.caption.recognise import recognise
 

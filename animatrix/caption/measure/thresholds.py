@@ -243,6 +243,8 @@ class CutThresholds:
     still_rising: float = 0.65
     """Pace beyond either end, in shares of the pace between, at which a wipe is not over."""
     most_uneven: float = 0.15
+    longest_wipe: float = 24.0
+    """Frames at 24 fps: a wipe is a gesture of half a second, seldom of a whole one."""
     half_ncc: float = 0.83
     """Likeness of the picture half-way to either end above which it is no blend. Measured: 0.68 to 0.79 in
     dissolves and wipes, 0.85 and 0.95 in slow moves over fine railings."""

@@ -30,18 +30,28 @@ def graphic_device(
         return Abstention(
             "the picture is unlike any ground that was measured", {"strange": round(reader.strangeness, 3)}
         )
-    findings = []
+    sure, where = {}, {}
     for value in dict.fromkeys(top for top in tops if top != "none"):
-        on = np.array([top == value for top in tops])
-        span = reader.span(value, at, on)
-        if span and span[1] - span[0] + 1 < limits.least_span:
-            continue  # a ground is held for a beat; what flashes up is an impact frame or an effect
-        sure = float(np.mean([chances[value] for chances, here in zip(found, on, strict=True) if here]))
-        sure *= limits.alone if on.sum() == 1 and len(tops) > 3 else 1.0
-        findings.append(Finding(value, sure, span, reader.evidence(value, at, on)))
+        on = where[value] = np.array([top == value for top in tops])
+        sure[value] = float(
+            np.mean([chances[value] for chances, here in zip(found, on, strict=True) if here])
+        )
+        sure[value] *= limits.alone if on.sum() == 1 and len(tops) > 3 else 1.0
+    findings: list[Finding] = []
+    for value in sorted(sure, key=lambda v: sure[v] < limits.least):  # the doubtful last: ends cost looks
+        if findings and sure[value] < limits.least:
+            break
+        on = where[value]
+        if sure[value] < limits.least and reader.is_held(at, on):
+            span = None  # it will not be named
+        else:
+            span = reader.span(value, at, on)
+            if span and span[1] - span[0] + 1 < limits.least_span:
+                continue  # a ground is held for a beat; what flashes up is an impact frame or an effect
+        findings.append(Finding(value, sure[value], span, reader.evidence(value, at, on)))
     if not findings:
-        sure = float(np.mean([chances["none"] for chances in found]))
-        findings.append(Finding("none", sure, None, reader.evidence("none", at, np.array(tops) == "none")))
+        none = float(np.mean([chances["none"] for chances in found]))
+        findings.append(Finding("none", none, None, reader.evidence("none", at, np.array(tops) == "none")))
     named = [f for f in findings if f.confidence >= limits.least]
     if not named:
         return Abstention("no device is plain, nor its absence", findings[0].evidence)
@@ -84,6 +94,11 @@ class _Reader:
         return {"samples": len(at), "samples_seen": int(on.sum())} | {
             name: round(signs[name], 3) for name in sorted(wanted)
         }
+
+    def is_held(self, at: np.ndarray, on: np.ndarray) -> bool:
+        """Whether the samples that show it are far enough apart already, wherever its ends are."""
+        first, last = self.shot.span(int(at[on][0]), int(at[on][-1]))
+        return last - first + 1 >= self.limits.least_span
 
     def span(self, value: str, at: np.ndarray, on: np.ndarray) -> tuple[int, int] | None:
         """Frames the value is open, each end found by halving between a sample with it and one without."""

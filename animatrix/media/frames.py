@@ -120,11 +120,14 @@ def _fit(picture: np.ndarray, side: int) -> np.ndarray:
 
 def _shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Area average at ``size`` (width, height). Halving first, which OpenCV does with vector instructions,
-    takes a third of the time of one large step; the odd last row or column is left out."""
+    takes a third of the time of one large step; the odd last row or column is left out. For a third, every
+    third value of a blur, which OpenCV does so as well, is the same to the last bit."""
     while picture.shape[1] >= 4 * size[0] and picture.shape[0] >= 4 * size[1]:
         height, width = picture.shape[0] // 2, picture.shape[1] // 2
         even = picture[: 2 * height, : 2 * width]
         picture = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    if picture.shape[1] == 3 * size[0] and picture.shape[0] == 3 * size[1]:
+        return np.ascontiguousarray(cv2.blur(picture, (3, 3))[1::3, 1::3])
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 

@@ -71,13 +71,22 @@ class Captioner:
         taxonomy = Taxonomy.default()
         asked = {taxonomy.field(name).id for name in fields} if fields is not None else set(taxonomy.fields)
         self.fields = [name for name in taxonomy.fields if name in asked]
+        # A speed stands only beside its move: what an asked field needs is read with it, and left out again.
+        needed = {
+            target.partition(".")[0]
+            for rule in taxonomy.constraints
+            if rule.kind == "requires_any" and rule.severity == "error"
+            if any(term.partition(".")[0] in asked for term in rule.when)
+            for target in rule.targets
+        }
+        self._read = [name for name in taxonomy.fields if name in asked | needed]
         self.narrator = narrator(tell, fields) if isinstance(tell, str) else tell
         self.recogniser = recogniser
 
     def read(self, shot: Shot) -> ShotCaption:
         """What one shot shows."""
         whole = shot.span(0, len(shot.gray) - 1)
-        measured = {name: _measured(shot, name) for name in self.fields if name in MEASURES}
+        measured = {name: _measured(shot, name) for name in self._read if name in MEASURES}
         recognised = self._recognised(shot, whole)
         seen = reconcile(measured, recognised, {}, whole)
         narration = self.narrator.narrate(shot, seen.tags)
@@ -90,12 +99,12 @@ class Captioner:
             end,
             shot.fps,
             len(shot.gray),
-            seen.tags,
+            {name: tags for name, tags in seen.tags.items() if name in self.fields},
             [name for name in self.fields if name not in seen.tags],
             narration.narrative if narration.narrative is not None else prose(seen.tags, whole),
             {
                 **{name: "nothing here reads it" for name in self.fields if name not in seen.tags},
-                **seen.reasons,
+                **{name: why for name, why in seen.reasons.items() if name in self.fields},
             },
             said,
         )
@@ -107,7 +116,7 @@ class Captioner:
 
         reading = recognise(shot.colour, shot.fps)
         answers: dict[str, list[CaptionTag] | str] = {}
-        for name in self.fields:
+        for name in self._read:
             if name in reading.guesses:
                 answers[name] = [
                     CaptionTag(

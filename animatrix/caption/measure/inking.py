@@ -7,6 +7,7 @@ out of it. Lengths are shares of the picture height unless said otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -36,6 +37,26 @@ def mean_features(pictures: Sequence[np.ndarray]) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in found])) for name in found[0]}
 
 
+@dataclass(frozen=True)
+class _Near:
+    """A figure and what is about it, cut out of a picture of ``height`` lines: ``picture`` ``[h,w,3]``,
+    ``luma``, ``depth``, ``slope`` and ``figure`` ``[h,w]``."""
+
+    height: int
+    picture: np.ndarray
+    luma: np.ndarray
+    depth: np.ndarray
+    slope: np.ndarray
+    figure: np.ndarray
+
+
+def _about(figure: np.ndarray) -> tuple[slice, slice]:
+    """Box of a mask, farther on every side than the widest filter reaches."""
+    left, top, width, height = cv2.boundingRect(figure.astype(np.uint8))
+    rim = 8 + len(figure) // 10
+    return slice(max(top - rim, 0), top + height + rim), slice(max(left - rim, 0), left + width + rim)
+
+
 def ink_features(rgb: np.ndarray) -> dict[str, float]:
     """Features of uint8 ``[H,W,3]``, the same names whatever is in it."""
     picture = reduced(rgb)
@@ -48,19 +69,20 @@ def ink_features(rgb: np.ndarray) -> dict[str, float]:
     beside = cv2.dilate((depth > 20).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     found["lined"] = float((edge & figure & beside).sum() / max((edge & figure).sum(), 1))
     found["inked"] = _log((depth[figure] > 32).mean(), 1e-3)
-    _spectrum(found, luma, figure)
-    strokes = sections(picture, most=_MOST_SECTIONS)
-    at = strokes.at.astype(int)
-    inside = figure[at[:, 1], at[:, 0]] if len(strokes) else np.zeros(0, bool)
-    deepest = float(np.percentile(strokes.depth[inside], 90)) if inside.sum() > 10 else 60.0
-    strong = inside & (strokes.depth >= 0.5 * deepest)
+    box = _about(figure)  # only the figure is asked about, and most figures fill a part of the picture
+    near = _Near(height, picture[box], luma[box], depth[box], slope[box], figure[box])
+    _spectrum(found, near)
+    strokes = sections(picture, most=_MOST_SECTIONS, within=figure)
+    deepest = float(np.percentile(strokes.depth, 90)) if len(strokes) > 10 else 60.0
+    strong = strokes.depth >= 0.5 * deepest
     found["strokes"] = _log(strong.sum() / height, 0.1)
     _silhouette(found, strokes, strong, figure)
     enough = strong.sum() >= _FEWEST
     numbers = _strokes(strokes, strong, found["figure_size"]) if enough else [0.0] * len(STROKE_FEATURES)
     found |= dict(zip(STROKE_FEATURES, map(float, numbers), strict=True))
-    _paint(found, picture, luma, depth, slope, figure)
-    _pattern(found, strokes, inside, depth, luma, figure)
+    found["dark_picture"] = _log((luma < _INSIDE).mean(), 0.003)
+    _paint(found, near)
+    _pattern(found, strokes, near, float(figure.mean()))
     found["lines"] = float(np.log(height))
     return found
 
@@ -107,13 +129,13 @@ def _square(height: int, half: float, least: int) -> np.ndarray:
     return np.ones((2 * round(half * height) + least,) * 2, np.uint8)
 
 
-def _spectrum(found: dict[str, float], luma: np.ndarray, figure: np.ndarray) -> None:
+def _spectrum(found: dict[str, float], near: _Near) -> None:
     """Dark and light detail narrower than each size (the pattern spectrum of Maragos, 1989)."""
     for nth, share in enumerate(_SIZES):
-        side = 2 * max(1, round(share * len(luma) / 2)) + 1
+        side = 2 * max(1, round(share * near.height / 2)) + 1
         kernel = np.ones((side, side), np.uint8)
         for name, kind in (("dark", cv2.MORPH_BLACKHAT), ("light", cv2.MORPH_TOPHAT)):
-            detail = cv2.morphologyEx(luma, kind, kernel)[figure]
+            detail = cv2.morphologyEx(near.luma, kind, kernel)[near.figure]
             found[f"{name}_{nth}"] = _log(float(np.where(detail > 16, detail, 0).mean()), 0.05)
 
 
@@ -191,7 +213,7 @@ def _evenness(all_: Sections, chosen: np.ndarray) -> tuple[float, float, float]:
     width = np.log(all_.width[chosen])
     cell = (all_.at[chosen] // max(3.0, 0.03 * all_.lines)).astype(int)
     turn = np.floor(all_.normal[chosen] / (np.pi / 4)).astype(int)
-    place = np.unique(np.column_stack([cell, turn]), axis=0, return_inverse=True)[1].ravel()
+    place = np.unique((cell[:, 0] * 65536 + cell[:, 1]) * 8 + turn, return_inverse=True)[1].ravel()
     count = np.bincount(place)
     mean = np.bincount(place, width) / count
     off = (width - mean[place]) ** 2
@@ -238,9 +260,10 @@ def _rims(all_: Sections, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def _paint(found, picture, luma, depth, slope, figure) -> None:
+def _paint(found, near: _Near) -> None:
     """Flat paint against fades, black masses, small white shapes."""
-    height, area = len(luma), max(int(figure.sum()), 1)
+    height, luma, depth, slope, figure = near.height, near.luma, near.depth, near.slope, near.figure
+    area = max(int(figure.sum()), 1)
     fade = _slope(luma, max(0.7, 0.006 * height)) * max(1.0, height / 96)
     busy = ((depth > 14) | (slope > 10)).astype(np.uint8)
     calm = (cv2.dilate(busy, _square(height, 0.008, 3)) == 0) & figure
@@ -252,9 +275,8 @@ def _paint(found, picture, luma, depth, slope, figure) -> None:
     found["black"] = _log(black[figure].mean(), 0.003)
     for nth, half in enumerate((0.009, 0.018)):
         found[f"black_mass_{nth}"] = _log(cv2.erode(black, _square(height, half, 3))[figure].mean(), 0.001)
-    found["dark_picture"] = _log((luma < _INSIDE).mean(), 0.003)
     found["figure_luma"] = float(np.median(luma[figure])) / 60
-    red, green, blue = cv2.split(picture)
+    red, green, blue = cv2.split(near.picture)
     least = cv2.min(cv2.min(red, green), blue)
     white = ((least > 232) & figure).astype(np.uint8)
     large = cv2.morphologyEx(white, cv2.MORPH_OPEN, _square(height, 0.02, 3))
@@ -263,30 +285,30 @@ def _paint(found, picture, luma, depth, slope, figure) -> None:
     light = cv2.morphologyEx(luma, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8))
     found["light_detail"] = _log((light[figure] > 60).mean(), 0.001)
     found["white_detail"] = _log(((light > 40) & (least > 225) & figure).sum() / area, 0.0005)
-    found["light_pieces"] = float(np.log(_pieces((light > 14) & figure, 0.5, 12, False) + 1))
+    found["light_pieces"] = float(np.log(_pieces((light > 14) & figure, height, 0.5, 12, False) + 1))
 
 
-def _pieces(mask: np.ndarray, least: float, most: float, rounded: bool) -> int:
+def _pieces(mask: np.ndarray, height: int, least: float, most: float, rounded: bool) -> int:
     """Connected pieces of so many ten-thousandths of the squared height, round ones only where asked."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    size = stats[1:, cv2.CC_STAT_AREA] / len(mask) ** 2 * 1e4
+    size = stats[1:, cv2.CC_STAT_AREA] / height**2 * 1e4
     sides = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     fits = (size > least) & (size < most)
     return int((fits & (sides.max(1) < 1.8 * sides.min(1) + 1) if rounded else fits).sum())
 
 
-def _pattern(found, strokes: Sections, inside: np.ndarray, depth, luma, figure) -> None:
+def _pattern(found, strokes: Sections, near: _Near, covered: float) -> None:
     """Strokes within one fill: how parallel, at what period; and dots of one size."""
     names = ("one_way", "within_fill", "rows_both", "rows_one", *(f"period_{k}" for k in range(len(_LAGS))))
     found |= dict.fromkeys(names, 0.0)
-    found["dots"] = float(np.log(_pieces((depth > 14) & figure, 0.8, 9, True) + 1))
-    found["dots_density"] = float(found["dots"] - np.log(figure.mean() * 400 + 1))
-    if inside.sum() <= 20:
+    found["dots"] = float(np.log(_pieces((near.depth > 14) & near.figure, near.height, 0.8, 9, True) + 1))
+    found["dots_density"] = float(found["dots"] - np.log(covered * 400 + 1))
+    if len(strokes) <= 20:
         return
-    alike = inside & (np.abs(strokes.near - strokes.far).sum(1) < 40)
+    alike = np.abs(strokes.near - strokes.far).sum(1) < 40
     turns = np.histogram(strokes.normal[alike], 12, (0, np.pi))[0] / max(alike.sum(), 1)
     turns = np.convolve(np.r_[turns[-1:], turns, turns[:1]], (0.5, 1, 0.5), "valid")
-    found["one_way"], found["within_fill"] = float(turns.max()), float(alike.sum() / inside.sum())
+    found["one_way"], found["within_fill"] = float(turns.max()), float(alike.mean())
     if alike.sum() <= 20:
         return
     one, other = _twins(strokes, alike)

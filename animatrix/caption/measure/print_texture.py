@@ -103,7 +103,7 @@ def _lasting(fines: list[Fine]) -> dict[str, float]:
 
 def _scan_lines(luma: np.ndarray) -> dict[str, float]:
     """A regular pattern of rows: its amplitude over the mean brightness, its share of the fine variation."""
-    rows = luma.astype(np.float32).mean(1)
+    rows = cv2.reduce(luma, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
     size = max(5, round(len(rows) / 20) | 1)
     smooth = cv2.blur(rows[:, None], (1, size))[:, 0]
     fine = (rows - smooth) * np.hanning(len(rows))

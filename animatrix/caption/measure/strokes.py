@@ -55,8 +55,15 @@ def ridge_depth(luma: np.ndarray) -> np.ndarray:
     return cv2.subtract(cv2.erode(cv2.dilate(luma, kernel), kernel), luma)
 
 
-def sections(rgb: np.ndarray, least_depth: float = 16.0, most: int = 3000, dark: bool = True) -> Sections:
-    """Cross-sections of the dark (or the light) strokes of uint8 ``[h,w,3]``, ``most`` of them, evenly."""
+def sections(
+    rgb: np.ndarray,
+    least_depth: float = 16.0,
+    most: int = 3000,
+    dark: bool = True,
+    within: np.ndarray | None = None,
+) -> Sections:
+    """Cross-sections of the dark (or the light) strokes of uint8 ``[h,w,3]``, ``most`` of them, evenly;
+    of these the ones whose middle is in the mask ``within``, bool ``[h,w]``."""
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     if not dark:
         luma = 255 - luma
@@ -68,12 +75,15 @@ def sections(rgb: np.ndarray, least_depth: float = 16.0, most: int = 3000, dark:
     area = max(1.0, 0.008 * height)
     xx, xy, yy = (cv2.GaussianBlur(g, (0, 0), area) for g in (gx * gx, gx * gy, gy * gy))
     soft = cv2.GaussianBlur(depth, (0, 0), max(0.6, 0.0025 * height))
-    ys, xs = np.nonzero((depth >= least_depth) & (soft >= least_depth / 2))
+    ys, xs = np.divmod(np.flatnonzero((depth >= least_depth) & (soft >= least_depth / 2)), luma.shape[1])
     normal = 0.5 * np.arctan2(2 * xy[ys, xs], xx[ys, xs] - yy[ys, xs])
     ahead = _peaks(soft, xs, ys, normal)
     xs, ys, normal = xs[ahead], ys[ahead], normal[ahead]
     if len(xs) > most:
         kept = np.linspace(0, len(xs) - 1, most).astype(int)
+        xs, ys, normal = xs[kept], ys[kept], normal[kept]
+    if within is not None:
+        kept = np.flatnonzero(within[ys, xs])
         xs, ys, normal = xs[kept], ys[kept], normal[kept]
     return _cut(rgb, luma, depth, xs, ys, normal)
 

@@ -74,13 +74,18 @@ def _fields(height: int, width: int) -> _Fields:
     return _Fields(shapes)
 
 
+def _most(rgb: np.ndarray) -> np.ndarray:
+    red, green, blue = cv2.split(rgb)
+    return cv2.max(cv2.max(red, green), blue)
+
+
 def _diffused(rgb: np.ndarray) -> np.ndarray:
     glow = cv2.GaussianBlur(rgb, (0, 0), 0.045 * len(rgb))
     return glow * (glow / 255)
 
 
 def _bloomed(rgb: np.ndarray) -> np.ndarray:
-    bright = rgb * np.clip((rgb.max(2, keepdims=True) - 176) / 74, 0, 1)
+    bright = rgb * np.clip((_most(rgb)[..., None] - 176) / 74, 0, 1)
     return cv2.GaussianBlur(bright, (0, 0), 0.03 * len(rgb)) + cv2.GaussianBlur(
         bright, (0, 0), 0.085 * len(rgb)
     )
@@ -92,9 +97,12 @@ _GLOWS = {"diffused": _diffused, "bloomed": _bloomed}
 def _products(frame: np.ndarray, fields: _Fields) -> np.ndarray:
     """``[4,F,3,3]``: quarter, field, (field x field, field x picture, picture x picture), channel."""
     rgb = frame.astype(np.float32)
-    luma = np.log(np.maximum(rgb.mean(2), _DARKEST))
+    red, green, blue = cv2.split(rgb)
+    luma = np.log(np.maximum((red + green + blue) / 3, _DARKEST))
     gy, gx = np.gradient(luma)
-    steep = ((np.hypot(gx, gy) > FLAT) | (rgb.min(2) < 8) | (rgb.max(2) > 251)).astype(np.uint8)
+    steep = (
+        (np.hypot(gx, gy) > FLAT) | (cv2.min(cv2.min(red, green), blue) < 8) | (_most(rgb) > 251)
+    ).astype(np.uint8)
     used = cv2.dilate(steep, np.ones((3, 3), np.uint8)) == 0
     used[:2], used[-2:], used[:, :2], used[:, -2:] = False, False, False, False
     levels = np.concatenate([np.log(np.maximum(rgb, _DARKEST)), -np.log(_LIGHTEST - rgb)], 2)

@@ -184,7 +184,7 @@ def _crispness(luma: np.ndarray, size: int) -> float:
     steps = cv2.max(cv2.absdiff(luma, beyond[1:, :-1]), cv2.absdiff(luma, beyond[:-1, 1:]))
     steepest = cv2.dilate(steps, square)
     inner = slice(size, -size), slice(size, -size)
-    strong = extent[inner] > max(40.0, float(np.percentile(extent, 80)))
+    strong = extent[inner] > max(40, int(np.percentile(extent, 80)))
     if strong.sum() < 20:
         return 0.0
     return float(np.median(steepest[inner][strong].astype(np.float32) / extent[inner][strong]))

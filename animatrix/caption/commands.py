@@ -106,4 +106,4 @@ def _print_tables(documents: list[dict[str, Any]]) -> None:
             console.print(table)
             console.print(shot.narrative)
             if shot.abstained:
-                console.print(f"[dim]not said: {', '.join(shot.abstained)}[/dim]")
+                console.print(f"[dim]nothing said about {len(shot.abstained)} fields; --json tells why[/dim]")

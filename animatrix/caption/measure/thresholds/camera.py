@@ -190,7 +190,7 @@ class DepthThresholds:
     above: float = 0.08
     """How much lower in the frame than the plate's middle a layer that outruns it may lie: near and low ones
     outrun it under any camera that travels, far and high ones only when the lens changes too."""
-    full_share: float = 0.04
+    full_share: float = 0.08
     full_width: float = 0.4
     full_lasting: float = 0.7
     full_height: float = 0.4

@@ -144,8 +144,13 @@ def _film_of(vae: Any, pictures: Mapping[int, Tensor], latents: Tensor, frames: 
 
 def _encoded(vae: Any, film: Tensor, latents: Tensor) -> Tensor:
     """Normalised latents of a film [1,3,T,H,W]."""
-    shape = (1, -1, 1, 1, 1)
-    mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents)
-    inverse = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents)
+    mean, inverse = latent_statistics(vae, latents)
     code = retrieve_latents(vae.encode(film.to(vae.device, vae.dtype)), sample_mode="argmax")
     return (code.to(latents) - mean) * inverse
+
+
+def latent_statistics(vae: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and inverse standard deviation [1,C,1,1,1] of a VAE's latents, as ``like`` in device and dtype."""
+    shape = (1, -1, 1, 1, 1)
+    mean = torch.tensor(vae.config.latents_mean).view(shape).to(like)
+    return mean, 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(like)

@@ -24,7 +24,7 @@ from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenizerBase, T5EncoderModel
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.generate.conditioning import given_pictures, layout_of
+from animatrix.generate.conditioning import given_pictures, latent_statistics, layout_of
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import check_finite, check_parts, check_request, checked_schedule
 from animatrix.knowledge import Directive
@@ -127,6 +127,11 @@ class AniMatrixPipeline(WanPipeline):
             expand_timesteps=pipe.config.expand_timesteps,
         )
 
+    @property
+    def any_expert(self) -> AniMatrixTransformer3DModel:
+        """The transformer whose config stands for both: the high-noise one where it is there."""
+        return self.transformer if self.transformer is not None else self.transformer_2
+
     @torch.no_grad()
     def __call__(
         self,
@@ -175,7 +180,7 @@ class AniMatrixPipeline(WanPipeline):
         """
         directives = [directive] if isinstance(directive, Directive) else list(directive)
         check_parts(self)
-        model = self.transformer if self.transformer is not None else self.transformer_2
+        model = self.any_expert
         layout = layout_of(model, self.vae, self.config.expand_timesteps)
         usual = (96, 160) if isinstance(self.vae, AutoencoderNano) else (480, 832)
         height = usual[0] if height is None else height
@@ -276,9 +281,7 @@ class AniMatrixPipeline(WanPipeline):
     def _decoded(self, latents: Tensor, output_type: str) -> Any:
         """Pixels of final latents, by the operations and in the order of Wan's pipelines."""
         latents = latents.to(self.vae.device, self.vae.dtype)
-        shape = (1, -1, 1, 1, 1)
-        mean = torch.tensor(self.vae.config.latents_mean).view(shape).to(latents)
-        inverse = 1.0 / torch.tensor(self.vae.config.latents_std).view(shape).to(latents)
+        mean, inverse = latent_statistics(self.vae, latents)
         pixels = self.vae.decode(latents / inverse + mean, return_dict=False)[0]
         return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
 
@@ -287,7 +290,7 @@ class AniMatrixPipeline(WanPipeline):
     ) -> tuple[Tensor, Tensor, TagEmbeds | None]:
         """Text states and those of the negative prompt [B,S,D], and tag embeddings if any directive has
         tags."""
-        model = self.transformer if self.transformer is not None else self.transformer_2
+        model = self.any_expert
         device, config = self._execution_device, model.config
         tags, room = None, config.get("text_len", TEXT_SLOTS)
         slots = room
@@ -314,7 +317,7 @@ class AniMatrixPipeline(WanPipeline):
         self, keyframes: Mapping[int, Picture], batch: int, dtype: torch.dtype
     ) -> Tensor | None:
         """CLIP embeddings [B,N,D] of the first picture (and the last, for models of first and last frame)."""
-        model = self.transformer if self.transformer is not None else self.transformer_2
+        model = self.any_expert
         if model.config.image_dim is None:
             return None
         if self.image_encoder is None or self.image_processor is None:

@@ -36,7 +36,7 @@ def check_request(
             f"frames={frames} is not {step}n+1, the lengths this model makes",
             f"use {low} or {low + step}",
         )
-    model = pipe.transformer if pipe.transformer is not None else pipe.transformer_2
+    model = pipe.any_expert
     multiple = pipe.vae_scale_factor_spatial * model.config.patch_size[1]
     for name, side in (("width", width), ("height", height)):
         if side < multiple or side % multiple:
@@ -65,7 +65,7 @@ def check_parts(pipe: Any) -> None:
         raise AniMatrixError(
             Code.MODEL_MISMATCH, f"the pipeline has no {missing[0]}", "add the component to its folder"
         )
-    model = pipe.transformer if pipe.transformer is not None else pipe.transformer_2
+    model = pipe.any_expert
     width = getattr(pipe.text_encoder.config, "d_model", model.config.text_dim)
     if width != model.config.text_dim:
         raise AniMatrixError(

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from reliability import wilson
 
 from animatrix.generate.report import read_back
 from animatrix.generate.run import load
@@ -27,14 +27,6 @@ from animatrix.media import Clip, contact_sheet
 from animatrix.synthetic import Corpus
 
 WRITTEN = ("action", "shot_scale", "camera_move", "move_speed", "drawing_cadence", "impact_frame")
-
-
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % score interval of a proportion (Wilson 1927)."""
-    p = right / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return middle - half, middle + half
 
 
 def directives(count: int, frames: int) -> list[Directive]:

@@ -18,7 +18,7 @@ SIDE, EDGE = 420, 54
 
 
 def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson score interval of a share."""
+    """95 % score interval of a share (Wilson 1927); the whole range where there is nothing to share."""
     if not count:
         return 0.0, 1.0
     share, square = right / count, z * z / count

@@ -23,7 +23,6 @@ import cv2
 import numpy as np
 
 from animatrix.caption.measure import Shot
-from animatrix.caption.measure.reuse import drawing_numbers
 from animatrix.caption.shots import CaptionTag, ShotCaption
 from animatrix.caption.timesheet import timesheet
 from animatrix.knowledge import Taxonomy
@@ -61,7 +60,7 @@ class ReportPage:
     def add(self, shot: Shot, found: ShotCaption) -> None:
         """Put one shot and what was read of it on the page."""
         sheet = timesheet(shot, found)
-        numbers = drawing_numbers(shot)
+        numbers = shot.numbers
         step = max(1, -(-len(shot.gray) // MOST_FRAMES))
         shown = list(range(0, len(shot.gray), step))
         self.shots.append(

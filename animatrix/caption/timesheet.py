@@ -9,7 +9,6 @@ cycle shows how many drawings it has.
 from __future__ import annotations
 
 from animatrix.caption.measure import Shot
-from animatrix.caption.measure.reuse import drawing_numbers
 from animatrix.caption.shots import ShotCaption
 from animatrix.caption.tag import as_directive
 from animatrix.knowledge.sheet import Cell, ExposureSheet, Layer, Word, sheet_of
@@ -21,7 +20,7 @@ def timesheet(shot: Shot, found: ShotCaption) -> ExposureSheet:
     """The exposure sheet of a shot, counted at 24 fps: drawings, impact frames, camera words."""
     frames = shot.span(0, len(shot.gray) - 1)[1] + 1
     figure: list[Cell] = [None] * frames
-    for index, number in enumerate(drawing_numbers(shot)):
+    for index, number in enumerate(shot.numbers):
         first, last = shot.span(index, index)
         for frame in range(first, min(last, frames - 1) + 1):
             figure[frame] = number

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from animatrix.caption.measure.alignment import compose
 from animatrix.caption.measure.cadence import background
-from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.thresholds import CADENCE, CadenceThresholds
+
+if TYPE_CHECKING:
+    from animatrix.caption.measure.shot import Shot
 
 REMEMBERED = 24  # drawings a new one is compared with: cycles are shorter, and the cost is bounded
 MOST_RUNS = 240  # drawings in one shot beyond which reuse is not looked for

@@ -14,6 +14,7 @@ from animatrix.caption.measure.camera import CameraPath, measure_path
 from animatrix.caption.measure.depth import Depth, depth_of
 from animatrix.caption.measure.inking import mean_features
 from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds, other_layers
+from animatrix.caption.measure.reuse import drawing_numbers
 from animatrix.media import Frame
 
 REFERENCE_FPS = 24.0  # the rate at which animation is timed, and at which spans are counted
@@ -82,6 +83,11 @@ class Shot:
     @cached_property
     def depth(self) -> Depth:
         return depth_of(self.layers, self.held_layers)
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """Number of the figure's drawing on each frame, from 1; one that comes back keeps its number."""
+        return drawing_numbers(self)
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Container frames first..last (inclusive) as a span counted at 24 fps."""

@@ -87,9 +87,6 @@ class CutFinder:
             return []
         return self._after_blank(at, end) or self._hard(at) or self._gradual(at)
 
-    def _at(self, number: int) -> Look:
-        return self._looks[number - self._first]
-
     def _tell(self, at: int, join: Join | None = None) -> list[int]:
         if at - self._shot < self.limits.shortest:
             return []

@@ -16,6 +16,7 @@ def tiny_pipeline():
     from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
     from animatrix import AniMatrixPipeline, AniMatrixTransformer3DModel, AutoencoderNano, TagEncoder
+    from animatrix.model.transformer import TAG_PATHS
 
     torch.manual_seed(0)
     letters = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
@@ -41,8 +42,8 @@ def tiny_pipeline():
         tag_slots=24,
     )
     # Tag paths start at zero; random ones make every test of their effect mean something.
-    for path in (transformer.tag_to_text, transformer.tag_to_time, transformer.tag_to_frames):
-        torch.nn.init.normal_(path.weight, std=0.2)
+    for name in TAG_PATHS:
+        torch.nn.init.normal_(getattr(transformer, name).weight, std=0.2)
     pipe = AniMatrixPipeline(
         tokenizer=tokenizer,
         text_encoder=text.eval(),

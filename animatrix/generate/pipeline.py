@@ -30,7 +30,7 @@ from animatrix.generate.requests import check_finite, check_parts, check_request
 from animatrix.knowledge import Directive
 from animatrix.model.tags import TagEmbeds, TagEncoder
 from animatrix.model.text import encode_text
-from animatrix.model.transformer import AniMatrixTransformer3DModel
+from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 from animatrix.model.vae import AutoencoderNano
 
 log = logging.getLogger(__name__)
@@ -114,8 +114,11 @@ class AniMatrixPipeline(WanPipeline):
             tag_encoder: gives the model a tag channel, fresh and without effect until it is trained.
             tag_options: arguments of ``AniMatrixTransformer3DModel.from_wan``.
         """
-        paths = ("tag_cross_attention", "tag_adaln", "tag_track")
-        tags = dict.fromkeys(paths, False) if tag_encoder is None else {"tag_dim": tag_encoder.config.dim}
+        tags = (
+            dict.fromkeys(TAG_PATHS.values(), False)
+            if tag_encoder is None
+            else {"tag_dim": tag_encoder.config.dim}
+        )
         parts = dict(pipe.components)
         for name in ("transformer", "transformer_2"):
             if parts.get(name) is not None:

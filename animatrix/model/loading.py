@@ -29,7 +29,7 @@ from animatrix.knowledge import Taxonomy
 from animatrix.model.key_names import PREFIX, first_wrong_key, original_name
 from animatrix.model.presets import PRESETS, backbone
 from animatrix.model.tags import TagEncoder, tag_rows
-from animatrix.model.transformer import AniMatrixTransformer3DModel
+from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 
 logger = logging.getLogger(__name__)
 
@@ -198,8 +198,7 @@ def _tag_options(weights: Weights) -> dict[str, Any]:
     shapes = {k: s for k, s in weights.shapes.items() if k.startswith("tag_") and len(s) == 2}
     if not shapes:
         return {}
-    paths = {"tag_to_text": "tag_cross_attention", "tag_to_time": "tag_adaln", "tag_to_frames": "tag_track"}
-    options: dict[str, Any] = {option: f"{path}.weight" in shapes for path, option in paths.items()}
+    options: dict[str, Any] = {option: f"{path}.weight" in shapes for path, option in TAG_PATHS.items()}
     plain = shapes.get("tag_to_text.weight") or shapes.get("tag_to_time.weight")
     return options | ({"tag_dim": plain[1]} if plain else {})
 

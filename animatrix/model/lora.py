@@ -29,7 +29,7 @@ from animatrix.media.door import written_whole
 from animatrix.model.key_names import first_wrong_key, original_name
 from animatrix.model.loading import opened
 from animatrix.model.tags import TagEncoder
-from animatrix.model.transformer import AniMatrixTransformer3DModel
+from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def _adapter_state(model: nn.Module, adapter: str) -> dict[str, Tensor]:
 
 def _projections(model: AniMatrixTransformer3DModel) -> dict[str, Tensor]:
     """Tag projections by plain name, their own weight also where an adapter sits on them."""
-    paths = {n: getattr(model, n) for n in ("tag_to_text", "tag_to_time", "tag_to_frames")}
+    paths = {n: getattr(model, n) for n in TAG_PATHS}
     return {f"{n}.weight": getattr(p, "base_layer", p).weight for n, p in paths.items() if p is not None}
 
 

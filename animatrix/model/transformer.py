@@ -12,6 +12,9 @@ tags or not:
   a token that says "frames 14-15" cannot be found by the tokens of frame 14. Each latent frame therefore
   receives the tags that are *on* during it: tokens weighted by how much of each of its four subframes their
   span covers.
+* **clock (time)**: for the same reason a token cannot know the phase of its frames, which is what shooting on
+  twos or threes is about. Where there are tags, each latent frame also receives where in the shot its four
+  subframes stand and their phases in cycles of 2, 3, 4 and 8 frames.
 """
 
 from __future__ import annotations
@@ -44,6 +47,15 @@ REFUSED_CACHES = {
     "FasterCacheConfig": "mixes the passes with and without a prompt",
     "TextKVCacheConfig": "does nothing on Wan; keys and values are kept by prepare()",
 }
+# tag path -> the argument that switches it
+TAG_PATHS = {
+    "tag_to_text": "tag_cross_attention",
+    "tag_to_time": "tag_adaln",
+    "tag_to_frames": "tag_track",
+    "tag_to_clock": "tag_clock",
+}
+CYCLES = (2, 3, 4, 8)  # frames; of the clock: ones to fours, and the 8 of a run cycle
+CLOCK_FEATURES = 2 * len(CYCLES) + 2
 # diffusers means all attention by default, but its patterns match no layer of Wan.
 TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 
@@ -84,7 +96,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
 
     Args (beyond Wan's):
         tag_dim: width of the tag encoder's tokens.
-        tag_cross_attention, tag_adaln, tag_track: switch each path, for ablations.
+        tag_cross_attention, tag_adaln, tag_track, tag_clock: switch each path, for ablations.
         tag_temporal_scale: frames per latent frame of the VAE (Wan and nano: 4).
         text_len: text slots the model was trained with (Wan: 512), narrative and tags together.
         tag_slots: how many of them, at the end, a narrative leaves to tags; the largest tag set of a request.
@@ -118,6 +130,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tag_cross_attention: bool = True,
         tag_adaln: bool = True,
         tag_track: bool = True,
+        tag_clock: bool = True,
         tag_temporal_scale: int = 4,
         text_len: int = 512,
         tag_slots: int = 64,
@@ -156,6 +169,9 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         self.tag_to_frames: nn.Linear | None = (
             nn.Linear(tag_temporal_scale * tag_dim, inner_dim, bias=False) if tag_track else None
         )
+        self.tag_to_clock: nn.Linear | None = (
+            nn.Linear(tag_temporal_scale * CLOCK_FEATURES, inner_dim, bias=False) if tag_clock else None
+        )
         if image_dim is not None and text_len != 512:
             raise ValueError(f"image embeds need Wan's 512 text slots, not text_len={text_len}")
         for block in self.blocks:
@@ -170,7 +186,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             nn.init.zeros_(path.weight)
 
     def _tag_paths(self) -> list[nn.Linear]:
-        return [p for p in (self.tag_to_text, self.tag_to_time, self.tag_to_frames) if p is not None]
+        paths = (getattr(self, name) for name in TAG_PATHS)
+        return [p for p in paths if p is not None]
 
     @classmethod
     def from_wan(cls, wan: WanTransformer3DModel, **tag_options: Any) -> AniMatrixTransformer3DModel:
@@ -288,32 +305,51 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         subframes.
         """
         assert self.tag_to_frames is not None
-        scale = self.config.tag_temporal_scale
-        frames = scale * (latent_frames - 1) + 1
-        # Frame 0 owns latent frame 0 alone, so its subframes are all frame 0.
-        index = torch.arange(scale * latent_frames, device=tags.span.device) - (scale - 1)
-        left = index.clamp(min=0).float() / frames
+        frames = self.config.tag_temporal_scale * (latent_frames - 1) + 1
+        left = self._subframe_numbers(latent_frames, tags.span.device) / frames
         right = left + 1.0 / frames
         start, end = tags.span[..., 0:1].float(), tags.span[..., 1:2].float()
         cover_BTG = (torch.minimum(right, end) - torch.maximum(left, start)).clamp(min=0) * frames
         cover_BTG = cover_BTG * tags.spanned[..., None]
         track = torch.einsum("btg,btd->bgd", cover_BTG.to(dtype), tags.tokens.to(dtype))
-        return self.tag_to_frames(track.unflatten(1, (latent_frames, scale)).flatten(2))
+        return self.tag_to_frames(track.unflatten(1, (latent_frames, -1)).flatten(2))
+
+    def _subframe_numbers(self, latent_frames: int, device: torch.device) -> Tensor:
+        """Frame number of each subframe, float [scale*F]. Frame 0 owns latent frame 0 alone: its subframes
+        are all frame 0.
+        """
+        scale = self.config.tag_temporal_scale
+        index = torch.arange(scale * latent_frames, device=device) - (scale - 1)
+        return index.clamp(min=0).float()
+
+    def _clock(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor:
+        """[B,F,D]: phases and place of each latent frame's subframes; zero for a sample without tags."""
+        assert self.tag_to_clock is not None
+        number = self._subframe_numbers(latent_frames, tags.span.device)
+        angles = number[:, None] * (2 * torch.pi / torch.tensor(CYCLES, device=number.device))
+        place = number / number[-1].clamp(min=1)
+        features = torch.cat([angles.sin(), angles.cos(), place[:, None], 1 - place[:, None]], 1)
+        hands = self.tag_to_clock(features.unflatten(0, (latent_frames, -1)).flatten(1).to(dtype))
+        return hands * tags.mask.any(1)[:, None, None].to(dtype)
 
     def _tag_terms(
         self, given: Conditions, frames: int, like: Tensor
     ) -> tuple[Tensor | None, Tensor | None, TagEmbeds | None]:
-        """Span track [B,F,D] and tag shift [B,D], kept in ``given``, and the tags they are of."""
+        """Span track and clock [B,F,D] and tag shift [B,D], kept in ``given``, and the tags they are of."""
         tags = given.tags
         if tags is None and prefetches_leaves(self):
             tags = no_tags(given.states.shape[0], self.config.tag_dim, given.states)
         if tags is None:
             return None, None, None
         track, shift = given.track if given.track_frames == frames else None, given.shift
-        if track is None and self.tag_to_frames is not None:
+        if track is None and (self.tag_to_frames is not None or self.tag_to_clock is not None):
             if self.config.patch_size[0] != 1:
-                raise ValueError("the span track needs a temporal patch size of 1")
-            track = self._frame_track(tags, frames, like.dtype)
+                raise ValueError("span track and clock need a temporal patch size of 1")
+            if self.tag_to_frames is not None:
+                track = self._frame_track(tags, frames, like.dtype)
+            if self.tag_to_clock is not None:
+                clock = self._clock(tags, frames, like.dtype)
+                track = clock if track is None else track + clock
         if shift is None and self.tag_to_time is not None:
             shift = self.tag_to_time(tags.pooled.to(given.states.dtype))
         if self._keeps(given):

@@ -10,7 +10,7 @@ from backbones import tiny_inputs, tiny_tags, tiny_wan, with_open_paths
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 
 from animatrix.model.presets import PRESETS
-from animatrix.model.transformer import prefetches_leaves
+from animatrix.model.transformer import TAG_PATHS, prefetches_leaves
 
 STEPS = 3
 
@@ -63,7 +63,7 @@ def test_each_constant_layer_runs_once_a_request_and_the_others_every_step(name)
         for step in steps(inputs):
             model(**step, encoder_hidden_states=conditions)
     blocks = len(model.blocks)
-    once = {"condition_embedder.text_embedder.linear_1", "tag_to_text", "tag_to_time", "tag_to_frames"}
+    once = {"condition_embedder.text_embedder.linear_1", *TAG_PATHS}
     per_block = {"blocks.attn2.to_k", "blocks.attn2.to_v"}
     if name == "wan2.1-i2v-14b":
         once |= {"condition_embedder.image_embedder.ff.net.proj"}
@@ -143,7 +143,7 @@ def test_nothing_is_kept_while_layers_load_the_next_one(monkeypatch):
         conditions = model.prepare(*given)  # without tags the tag layers run as well
         got = [model(**s, encoder_hidden_states=conditions).sample for s in steps(inputs)]
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
-    assert calls["tag_to_time"] == calls["tag_to_frames"] == calls["tag_to_text"] == STEPS
+    assert {calls[name] for name in TAG_PATHS} == {STEPS}
     assert calls["condition_embedder.text_embedder.linear_1"] == STEPS
     assert calls["blocks.attn2.to_k"] == STEPS * len(model.blocks)
 

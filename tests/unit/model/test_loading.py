@@ -15,6 +15,7 @@ from animatrix.model import loading
 from animatrix.model.loading import load_tag_encoder, load_transformer
 from animatrix.model.presets import PRESETS, Preset
 from animatrix.model.tags import tag_rows
+from animatrix.model.transformer import TAG_PATHS
 
 T2V, I2V = "wan2.1-t2v-1.3b", "wan2.1-i2v-14b"
 
@@ -52,11 +53,7 @@ def test_wans_own_file_loads_with_every_weight_in_place(name, tmp_path):
     wan = tiny_wan(name)
     save_file(original_state(wan), tmp_path / "wan.safetensors")
     model = load_transformer(tmp_path / "wan.safetensors", tiny_config(name), tag_dim=16)
-    assert {k.split(".")[0] for k in same_weights(model, wan)} == {
-        "tag_to_text",
-        "tag_to_time",
-        "tag_to_frames",
-    }
+    assert {k.split(".")[0] for k in same_weights(model, wan)} == set(TAG_PATHS)
     inputs = tiny_inputs(name)
     with torch.no_grad():
         assert torch.equal(model(**inputs, tags=tiny_tags()).sample, wan(**inputs).sample)
@@ -136,7 +133,10 @@ def test_diffusers_folders_load_plain_or_ours_without_leftovers(load, tmp_path):
     back, inputs, tags = load(tmp_path / "ours"), tiny_inputs(T2V), tiny_tags()
     assert back.config.tag_dim == 16
     with torch.no_grad():
-        assert torch.equal(back(**inputs, tags=tags).sample, ours(**inputs, tags=tags).sample)
+        got, expected = back(**inputs, tags=tags).sample, ours(**inputs, tags=tags).sample
+    same_weights(back, ours)
+    # Weights mapped from a file lie at other addresses, and small products then round their last bit apart.
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_our_single_file_brings_its_tag_paths(tmp_path):

@@ -93,6 +93,21 @@ def test_span_track_reaches_the_latent_frame_of_the_span_and_no_other(wan, encod
     assert energy.sum() == pytest.approx(energy[latent].item(), rel=1e-4)
 
 
+def test_clock_tells_frames_of_one_cycle_apart_and_repeats_with_it(wan, encoder):
+    model = opened(wan)
+    tags = encoder(encoder.tokenize([directive(drawing_cadence="threes"), directive()]))
+    features = []
+    model.tag_to_clock.register_forward_pre_hook(lambda _, given: features.append(given[0]))
+    clock = model._clock(tags, 9, torch.float32)
+    hands = features[0].unflatten(1, (4, -1)).flatten(0, 1)[3:]  # one row per frame, frame 0 once
+    threes = hands[:, [1, 5]]  # sine and cosine of the cycle of three
+    assert torch.allclose(threes[3], threes[6], atol=1e-5) and not torch.allclose(
+        threes[3], threes[4], atol=0.1
+    )
+    assert hands[0, -2] == 0 and hands[-1, -2] == 1  # place in the shot
+    assert clock[0].abs().min() > 0 and not clock[1].any()
+
+
 def test_gradients_reach_every_tag_parameter_after_one_step(wan, encoder, inputs):
     model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16).train()
     encoder.train()

@@ -12,6 +12,7 @@ from animatrix.media.clip import Clip
 from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.drawable import RENDERABLE
 from animatrix.synthetic.effects import IMPACTS
+from animatrix.synthetic.mixture import PAIRS, together
 from animatrix.synthetic.narrative import narrate
 from animatrix.synthetic.scene import Scene, complete
 from animatrix.synthetic.staging import staged
@@ -25,7 +26,7 @@ SPLITS: dict[str, tuple[int, str]] = {
     "report": (2, "held_out"),
 }
 
-WORLDS = ("everyday", "wide")
+WORLDS = ("everyday", "wide", "varied")
 
 _STILL_ACTIONS = ("idle", "gesture")
 _ACTIONS = (
@@ -158,7 +159,8 @@ class Corpus:
         seed: corpus seed, 0 or more.
         world: ``everyday`` draws balanced camera moves and cadences over a narrow set of values; ``wide``
             shows every drawable value of every field, fields and values uniform: one staged value an item,
-            the rest chosen by the seed.
+            the rest chosen by the seed; ``varied`` asks one or two drawable values, all alike often, of an
+            everyday shot.
         field: in the wide world, the field whose values are staged, instead of any.
         split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs,
             with seeds of their own.
@@ -198,7 +200,19 @@ class Corpus:
         root = np.random.SeedSequence([self.seed, key, i])
         rng = np.random.Generator(np.random.PCG64(root))
         shot_seed = int(rng.integers(1 << 48))
+        if self.world == "varied":
+            for _ in range(4):
+                asked = self._varied(rng)
+                try:
+                    return Shot(asked, shot_seed, self.size, cast), rng
+                except AniMatrixError:  # values that do not go together after all
+                    continue
         return Shot(self._asked(rng), shot_seed, self.size, cast), rng
+
+    def _varied(self, rng: np.random.Generator) -> Directive:
+        ground = draw_tags(rng, self.frames, self.fps)
+        count = int(rng.integers(1, 3))
+        return together(rng, PAIRS, count, self.frames, self.fps, ground) or self._asked(rng)
 
     def _asked(self, rng: np.random.Generator) -> Directive:
         if self.world == "wide":

@@ -24,16 +24,15 @@ import numpy as np
 
 from animatrix.caption.recognise.lens import fitted, to_planes
 from animatrix.errors import AniMatrixError
-from animatrix.knowledge import Directive, Taxonomy
+from animatrix.knowledge import Directive
 from animatrix.media import Clip
 from animatrix.media.door import written_whole
-from animatrix.synthetic import RENDERABLE, Corpus, Truth, render
+from animatrix.synthetic import Corpus, Truth, render
 from animatrix.synthetic.corpus import SPLITS
-from animatrix.synthetic.drawable import check_drawable
-from animatrix.synthetic.staging import STAGING_OF, WANTS, staged
+from animatrix.synthetic.mixture import PAIRS, together
+from animatrix.synthetic.staging import staged
 
 SHARD_ITEMS = 64
-PAIRS = tuple((name, value) for name, values in RENDERABLE.items() for value in values)
 # what any shot has unless it is asked for something else
 _PLAIN = """cel_anime clean_uniform one_step natural painted_poster four_five_heads six_heads none
 static_background eye_level level_horizon fix single_plane steady deep_focus medium_move twos threes
@@ -88,34 +87,7 @@ def mixed(rng: np.random.Generator, frames: int, fps: float, rich: bool = False)
     """
     pairs = tuple(p for p in PAIRS if p[1] not in PLAIN) if rich else PAIRS
     count = int(rng.integers(3, 8)) if rich else int(rng.integers(2, 5))
-    taxonomy, last = Taxonomy.default(), round(frames * 24 / fps) - 1
-    tags: dict[str, object] = {}
-    directive: Directive | None = None
-    for k in rng.permutation(len(pairs))[:count]:
-        name, value = pairs[int(k)]
-        if name in tags:
-            continue
-        texts = [value]
-        scope = taxonomy.fields[name].scope
-        if value != "none" and last >= 6 and (scope == "frame" or (scope == "span" and rng.random() < 0.35)):
-            length = int(rng.integers(1, 4)) if scope == "frame" else int(rng.integers(last // 3, last))
-            start = int(rng.integers(0, last - length + 1))
-            texts.insert(0, f"{value}@{start}-{start + length - (scope == 'frame')}")
-        needs = {**WANTS.get((name, value), {}), **STAGING_OF.get((name, value), {})}
-        for text in texts:
-            trial = {**needs, **tags, name: text}
-            try:
-                found = Directive.model_validate(
-                    {"narrative": "A shot.", "tags": trial, "frames": frames, "fps": fps}
-                )
-                check_drawable(found)
-            except AniMatrixError:
-                continue
-            tags, directive = trial, found
-            break
-    if directive is None:
-        return staged("action", "idle", frames, fps)
-    return directive
+    return together(rng, pairs, count, frames, fps) or staged("action", "idle", frames, fps)
 
 
 def degraded(frames: np.ndarray, fps: float, codec: str, crf: int) -> np.ndarray:

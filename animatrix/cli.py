@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "caption": ("animatrix.caption.commands", "caption", "Read production variables from video files."),
     "curate": ("animatrix.corpus.commands", "curate", "Turn a folder of videos into captioned shots."),
     "dataset": ("animatrix.corpus.commands", "dataset_app", "Look into a curated dataset."),
+    "train": ("animatrix.train.command", "train", "Train by a recipe; the same command resumes."),
     "generate": ("animatrix.generate.commands", "generate", "Make a clip and read it back."),
 }  # fmt: skip
 

@@ -46,6 +46,10 @@ class Code(StrEnum):
     MODEL_MISMATCH = "model-mismatch"
     NOT_FINITE = "not-finite"
     OUT_OF_MEMORY = "out-of-memory"
+    # training
+    BAD_RECIPE = "bad-recipe"
+    RECIPE_CHANGED = "recipe-changed"
+    BAD_CHECKPOINT = "bad-checkpoint"
 
 
 class AniMatrixError(Exception):

@@ -1,8 +1,8 @@
 """Which samples a step shows: plain facts, without pixels.
 
-A plan is a pure function of the recipe and the step (and, for competence pacing, of the task's small state). It
-covers the *global* batch: which rank loads which draw is the engine's business, so that one process and many
-show the same samples with the same noise.
+A plan is a pure function of the recipe and the step (and, for competence pacing, of the task's small state).
+It covers the *global* batch: which rank loads which draw is the engine's business, so that one process and
+many show the same samples with the same noise.
 """
 
 from __future__ import annotations

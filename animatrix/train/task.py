@@ -1,7 +1,7 @@
 """What the engine trains: the contract between the loop and a task.
 
-The engine owns steps, ranks, gradients, the average, checkpoints, the log and stopping. A task owns its modules,
-its data and its loss. It never sees ranks: it is given the draws it has to load.
+The engine owns steps, ranks, gradients, the average, checkpoints, the log and stopping. A task owns its
+modules, its data and its loss. It never sees ranks: it is given the draws it has to load.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Losses:
 
     Args:
         each: [B] loss per sample, with its graph. The mean over the global batch is the engine's to take.
-        parts: name -> [B] or scalar, without graph: means go into the log.
+        parts: name -> [B] or scalar, without graph: means go into the log, leaving out NaN, which stands for
+            "does not apply to this sample". The same names for every batch.
     """
 
     each: Tensor
@@ -73,13 +74,13 @@ class Task(Protocol):
         ...
 
     def show(self, modules: Mapping[str, nn.Module], folder: Path, step: int) -> None:
-        """Sample grids as pictures into ``folder``, named by the step. Every rank runs it (sharded modules
-        gather), rank 0 writes.
+        """Sample grids as pictures into ``folder``, named by the step. Every rank runs it, since sharded
+        modules gather; the folder of every rank but the first is thrown away.
         """
         ...
 
     def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
-        """The averaged modules in the diffusers layout. Called on rank 0 with whole, unsharded CPU modules."""
+        """The averaged modules in the diffusers layout. Called on rank 0 with whole CPU modules."""
         ...
 
     def state_dict(self) -> dict[str, Any]:

@@ -110,6 +110,30 @@ def bad_bytes(folder):
     Directive.from_file(file)
 
 
+def unknown_key(folder):
+    from animatrix.train.recipe import load_recipe
+
+    file = folder / "a.yaml"
+    file.write_text("task: flows\n")
+    load_recipe(file)
+
+
+def another_recipe(folder):
+    from tiny_task import trainer
+
+    trainer(folder, steps=1, batch=2).run()
+    trainer(folder, steps=1, batch=2, seed=9)
+
+
+def damaged_checkpoint(folder):
+    from tiny_task import trainer
+
+    trainer(folder, steps=1, batch=2).run()
+    data = next(folder.rglob("*.distcp"))
+    data.write_bytes(b"\0" * data.stat().st_size)
+    trainer(folder, steps=1, batch=2)
+
+
 RAISES = {
     Code.UNKNOWN_FIELD: lambda _: directive(camera_mov="fix"),
     Code.UNKNOWN_VALUE: lambda _: directive(camera_move="pan_lft"),
@@ -141,6 +165,9 @@ RAISES = {
     Code.UNSUPPORTED_VALUE: undrawable,
     Code.MODEL_MISSING: lambda folder: __import__("animatrix.generate.run", fromlist=["x"]).load(str(folder)),
     Code.MODEL_MISMATCH: broken_model,
+    Code.BAD_RECIPE: unknown_key,
+    Code.RECIPE_CHANGED: another_recipe,
+    Code.BAD_CHECKPOINT: damaged_checkpoint,
 }
 
 

@@ -1,0 +1,38 @@
+"""``animatrix train``: run a recipe, or go on with it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import typer
+
+EXAMPLE = (
+    "Example: animatrix train recipes/nano_flow.yaml steps=2000 optimiser.lr=1e-3   To resume, run the same "
+    "command again. On several processes: torchrun --nproc-per-node 2 -m animatrix.cli train RECIPE"
+)
+
+
+def train(
+    recipe: Path = typer.Argument(..., help="A YAML recipe; see the folder recipes/."),
+    changes: list[str] = typer.Argument(
+        None, metavar="[KEY=VALUE]...", help="Changes to the recipe, keys dotted: optimiser.lr=1e-3."
+    ),
+    stop_after: float = typer.Option(
+        None, metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint."
+    ),
+    show_recipe: bool = typer.Option(False, help="Print the recipe with everything filled in, and stop."),
+) -> None:
+    """Train by a recipe. The same command resumes from the newest whole checkpoint."""
+    from animatrix.train.recipe import as_yaml, load_recipe, task_kind
+
+    read = load_recipe(recipe, changes or [])
+    if show_recipe:
+        print(as_yaml(read), end="")
+        return
+    from animatrix.train.distributed import joined
+    from animatrix.train.engine import Trainer
+
+    with joined(read.parallel) as world:
+        task = task_kind(read.task).build(read, world.device)
+        Trainer(read, task, world).run(stop_after=math.inf if stop_after is None else stop_after)

@@ -4,7 +4,8 @@
         --out runs/recogniser/model --minutes 60
 
 To continue after a stop, run the same command: the last checkpoint (every few minutes) is taken up, and
-``--minutes`` counts the training time of all runs together. Progress is in ``stats.jsonl``.
+``--minutes`` counts the processor time of all runs together, so that a
+busy machine does not shorten the training. Progress is in ``stats.jsonl``.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def learn(shards: Path, out: Path, minutes: float, c: Config, threads: int, firs
         shots.refresh()
     weights = rarity_weights(sheet, shots, c)
     stats = (out / "stats.jsonl").open("a")
-    started, saved_at, recent = time.monotonic() - spent, spent, []
+    started, saved_at, recent = time.process_time() - spent, spent, []
 
     def save() -> None:
         state = {
@@ -183,7 +184,7 @@ def learn(shards: Path, out: Path, minutes: float, c: Config, threads: int, firs
                 average[k].lerp_(v, 1 - keep)
             else:
                 average[k].copy_(v)
-        spent = time.monotonic() - started
+        spent = time.process_time() - started
         recent.append((loss.item(), timed.item()))
         if step % 10 == 0:
             mean = np.mean(recent, 0)

@@ -19,7 +19,7 @@ deterministic: there is no posterior to sample.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -39,8 +39,20 @@ def zero(layer: nn.Module) -> None:
         nn.init.zeros_(parameter)
 
 
+def _writes(layer: nn.Conv2d, matrix: Tensor) -> None:
+    """Apply ``matrix`` [new, old] to the channels a layer writes."""
+    layer.weight.copy_(torch.einsum("zc,cihw->zihw", matrix, layer.weight.double()))
+    if layer.bias is not None:
+        layer.bias.copy_(matrix @ layer.bias.double())
+
+
+def _reads(layer: nn.Conv2d, matrix: Tensor) -> None:
+    """Apply ``matrix`` [old, new] to the channels a layer reads."""
+    layer.weight.copy_(torch.einsum("oihw,ic->ochw", layer.weight.double(), matrix))
+
+
 class Residual(nn.Module):
-    """Two 3x3 convolutions over [N,C,H,W], with a channel RMS norm in front or without; starts as the identity.
+    """Two 3x3 convolutions over [N,C,H,W], a channel RMS norm in front or none; starts as the identity.
 
     The norm costs as much as a convolution where channels are few and positions many.
     """
@@ -74,6 +86,16 @@ class TimeMix(nn.Module):
         taps = torch.cat([padded[:, :-2], x_BFCHW, padded[:, 2:]], dim=2).flatten(0, 1)
         weight = self.conv.weight[..., 0, 0].transpose(1, 2).flatten(1)[..., None, None]
         return x + F.conv2d(taps, weight, self.conv.bias)
+
+
+def half_whitened(std: Tensor) -> Tensor:
+    """Divisors of channels of standard deviation ``std`` [C]: its square root, to a mean variance of 1.
+
+    Fully whitened components make most of a diffusion loss out of detail nobody can predict; raw ones leave
+    all but the first few under the noise.
+    """
+    scale = std.sqrt()
+    return scale * (std / scale).square().mean().sqrt()
 
 
 class AutoencoderNano(ModelMixin, ConfigMixin):
@@ -156,6 +178,59 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         self.analysis.load_state_dict({"weight": weight, "bias": (-components.T @ mean).float()})
         weight = components[..., None, None].float()
         self.synthesis.load_state_dict({"weight": weight, "bias": mean.float()})
+
+    @torch.no_grad()
+    def record_statistics(self, x: Tensor) -> None:
+        """Record shift and scale of the normalised latents from pixels ``x`` [B,3,T,H,W].
+
+        For a new network: where residuals have learned, :meth:`settle` keeps the round trip as it is.
+        """
+        z = self._latent_points(x)
+        self._record(z.mean(0), half_whitened(z.std(0)))
+
+    @torch.no_grad()
+    def settle(self, x: Tensor) -> None:
+        """Turn the latents to their own principal axes over pixels ``x`` [B,3,T,H,W]; record statistics.
+
+        The round trip stays what it is: every layer that writes or reads latents is turned with them. Then
+        the order of the channels is that of their energy, and none says what another says already.
+        """
+        points = self._latent_points(x).double()
+        mean = points.mean(0)
+        covariance = (points - mean).T @ (points - mean) / len(points)
+        energies, axes = torch.linalg.eigh(covariance)
+        turn = axes.flip(1).T  # rows: the new axes
+        old_mean, old_std = self._recorded()
+        self._record(turn @ mean, half_whitened(energies.flip(0).clamp(min=1e-12).sqrt()))
+        new_mean, new_std = self._recorded()
+        _writes(self.analysis, turn)
+        _reads(self.synthesis, turn.T)
+        if self.config.encoder_widths:
+            _writes(self.enc_out, new_std.reciprocal().diag() @ turn @ old_std.diag())
+        # The decoder's residual reads (z - mean) / std. Exact but at the picture's border, where its
+        # convolution pads with the recorded mean, old or new.
+        drift = (turn.T @ new_mean - old_mean) / old_std
+        bias = cast(Tensor, self.dec_in.bias)
+        bias += torch.einsum("oihw,i->o", self.dec_in.weight.double(), drift)
+        _reads(self.dec_in, old_std.reciprocal().diag() @ turn.T @ new_std.diag())
+
+    def _latent_points(self, x: Tensor) -> Tensor:
+        """All latent positions of clips ``x``, one clip at a time: [N,z_dim]."""
+        return torch.cat([self.encode(clip[None]).latents[0].flatten(1).T for clip in x])
+
+    def _record(self, mean: Tensor, std: Tensor) -> None:
+        self.register_to_config(
+            latents_mean=[round(v, 5) for v in mean.tolist()],
+            latents_std=[round(v, 5) for v in std.tolist()],
+        )
+
+    def _recorded(self) -> tuple[Tensor, Tensor]:
+        """(mean, std) of the config in double precision, [z_dim] each."""
+        config = self.config
+        return (
+            torch.tensor(config.latents_mean, dtype=torch.float64),
+            torch.tensor(config.latents_std, dtype=torch.float64),
+        )
 
     @staticmethod
     def _subframes(x: Tensor) -> Tensor:

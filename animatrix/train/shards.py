@@ -28,14 +28,22 @@ def shard_paths(folder: Path, index: int) -> tuple[Path, Path]:
     return folder / f"shard-{index:06d}.npy", folder / f"shard-{index:06d}.jsonl"
 
 
-def write_shard(folder: Path, index: int, seed: int, split: str, frames: int, size: tuple[int, int]) -> None:
+def write_shard(
+    folder: Path,
+    index: int,
+    seed: int,
+    split: str,
+    frames: int,
+    size: tuple[int, int],
+    world: str = "everyday",
+) -> None:
     """Render one shard; does nothing if it is there already."""
     from animatrix.synthetic import Corpus
 
     clips, lines = shard_paths(folder, index)
     if clips.exists():
         return
-    corpus = Corpus(seed=seed, split=split, size=size, frames=frames)
+    corpus = Corpus(seed=seed, split=split, size=size, frames=frames, world=world)
     samples = [corpus[index * SHARD_ITEMS + i] for i in range(SHARD_ITEMS)]
     text = "\n".join(s.directive.canonical_json() for s in samples)
     with written_whole(lines) as temporary:
@@ -61,7 +69,7 @@ def _worker(rank: int, workers: int, args: argparse.Namespace) -> None:
 
     cv2.setNumThreads(1)
     for index in range(rank, args.count // SHARD_ITEMS, workers):
-        write_shard(args.out, index, args.seed, args.split, args.frames, args.size)
+        write_shard(args.out, index, args.seed, args.split, args.frames, args.size, args.world)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -75,6 +83,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default="train")
+    parser.add_argument("--world", default="everyday", help="everyday, or wide: every drawable value")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=4096)
     parser.add_argument("--frames", type=int, default=33)

@@ -1,14 +1,17 @@
 """Trains the nano video autoencoder on rendered shards.
 
-    python -m animatrix.train.vae_train --shards runs/nano/shards --out runs/nano/vae --minutes 20
+    python -m animatrix.train.vae_train --shards runs/pixels/* --out runs/vae --minutes 40
+    python -m animatrix.train.vae_train --shards ... --out runs/vae --minutes 10 --freeze
 
-The encoder is the principal components of the first shards and is never trained; `--minutes 0` writes it and
-stops, so that the transformer can start on its latents while the decoder learns.
+It starts at the principal components of the first shards and learns the residuals of both ways. ``--freeze``
+turns the latents to their own principal axes, records their statistics, writes OUT/vae and from then on
+trains the decoder only: latents made from OUT/vae stay valid. To continue, run the same command again.
 
-Loss: Charbonnier on pixels + L1 on their spatial and temporal differences (ink lines are thin and drawings
-    change abruptly;
-plain L1 is content to soften both). Latents are trained under additive noise, so that the decoder forgives
-the small errors a diffusion model leaves in them. To continue, run the same command again.
+Loss: per sample, the logarithms of the squared error (frames unlike their neighbours count up to twice) and
+of the absolute errors of pixels and of their differences along width, height and time: lines are thin and
+drawings change abruptly, and plain squares are content to soften both. Logarithms, because a flat sky
+should not be ignored beside a crowd of petals. Latents carry a little noise, so that the decoder forgives
+the small errors a diffusion model leaves in them.
 
 It does not train adversarially or perceptually: there are no photographs here to be perceptual about.
 """
@@ -16,16 +19,20 @@ It does not train adversarially or perceptually: there are no photographs here t
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from animatrix.caption.recognise.muon import Muon
 from animatrix.media.door import written_whole
-from animatrix.model.vae import AutoencoderNano
+from animatrix.model.vae import AutoencoderNano, half_whitened
 from animatrix.train.shards import present, shard_paths
 
 
@@ -42,33 +49,46 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
 
 
 def reconstruction_loss(y: Tensor, x: Tensor) -> Tensor:
-    """Charbonnier + L1 of differences along width, height and time; y, x [B,3,T,H,W]."""
+    """The loss of the module's docstring; y, x [B,3,T,H,W] in [-1,1]."""
     d = y - x
-    loss = (d.square() + 1e-5).sqrt().mean()
+    step = F.pad(x.diff(dim=2).abs().mean((1, 3, 4)), (1, 1), value=2.0)  # [B,T+1]
+    alone = torch.minimum(step[:, :-1], step[:, 1:])  # how unlike the nearer neighbour a frame is
+    weight = 1 + (4 * alone).clamp(max=1)
+    weight = weight / weight.mean(1, keepdim=True)
+    squares = (d.square().mean((1, 3, 4)) * weight).mean(1)
+    each = torch.log(squares + 1e-3) + 0.25 * torch.log(d.abs().flatten(1).mean(1) + 0.01)
     for dim in (-1, -2, -3):
-        loss = loss + 0.5 * d.diff(dim=dim).abs().mean()
-    return loss
+        each = each + 0.15 * torch.log(d.diff(dim=dim).abs().flatten(1).mean(1) + 0.01)
+    return each.mean()
 
 
 class ShardSampler:
-    """Random 4n+1-frame windows and crops of random clips of the shards present, memory-mapped."""
+    """Random 4n+1-frame windows and crops of random clips of the shards present, memory-mapped.
 
-    def __init__(self, folder: Path, frames: int, crop: tuple[int, int], seed: int) -> None:
-        self.folder, self.frames, self.crop = folder, frames, crop
+    Folders are drawn from equally, however full they are.
+    """
+
+    def __init__(self, folders: Sequence[Path], frames: int, crop: tuple[int, int], seed: int) -> None:
+        self.folders, self.frames, self.crop = folders, frames, crop
         self.rng = np.random.default_rng(seed)
-        self.maps: dict[int, np.ndarray] = {}
+        self.maps: list[dict[int, np.ndarray]] = [{} for _ in folders]
         self.refresh()
 
     def refresh(self) -> None:
-        for index in present(self.folder):
-            if index not in self.maps:
-                self.maps[index] = np.load(shard_paths(self.folder, index)[0], mmap_mode="r")
+        for folder, maps in zip(self.folders, self.maps, strict=True):
+            for index in present(folder):
+                if index not in maps:
+                    maps[index] = np.load(shard_paths(folder, index)[0], mmap_mode="r")
+
+    def first(self, count: int) -> np.ndarray:
+        """The first clips of every folder's first shard, ``count`` in all."""
+        return np.concatenate([m[min(m)][: count // len(self.maps)] for m in self.maps])
 
     def batch(self, size: int) -> np.ndarray:
-        shards = list(self.maps.values())
         w, h = self.crop
         out = []
         for _ in range(size):
+            shards = list(self.maps[self.rng.integers(len(self.maps))].values())
             clip = shards[self.rng.integers(len(shards))]
             clip = clip[self.rng.integers(len(clip))]
             t = self.rng.integers(len(clip) - self.frames + 1)
@@ -78,118 +98,189 @@ class ShardSampler:
         return np.stack(out)
 
 
-@torch.no_grad()
-def measure(vae: AutoencoderNano, clips: np.ndarray, device: torch.device) -> dict[str, float]:
-    """Mean PSNR over whole clips, and of the worst frame of each."""
-    values, worst = [], []
-    for clip in clips:
-        x = to_pixels(clip[None], device)
-        y = vae(x)
-        values.append(psnr(y, x).item())
-        worst.append(psnr(y[0].transpose(0, 1), x[0].transpose(0, 1)).min().item())
-    return {"psnr": float(np.mean(values)), "psnr_worst_frame": float(np.mean(worst))}
+def held_out(count: int, size: tuple[int, int], frames: int) -> dict[str, np.ndarray]:
+    """``count`` clips of each world by designs that training never shows; ``{world: uint8 [N,T,H,W,3]}``."""
+    from animatrix.synthetic import Corpus
+
+    corpora = {
+        w: Corpus(seed=0, split="tune", size=size, frames=frames, world=w) for w in ("everyday", "wide")
+    }
+    return {w: np.stack([c[i].clip.frames for i in range(count)]) for w, c in corpora.items()}
 
 
 @torch.no_grad()
-def set_statistics(vae: AutoencoderNano, x: Tensor) -> None:
-    """Record the shift and scale of the normalised latents from pixels ``x`` [B,3,T,H,W].
+def measure(vae: AutoencoderNano, held: dict[str, np.ndarray], device: torch.device) -> dict[str, float]:
+    """Mean PSNR over whole clips of each world and of all, and of the worst frame of each clip."""
+    row: dict[str, float] = {}
+    every, worst = [], []
+    for world, clips in held.items():
+        values = []
+        for clip in clips:
+            x = to_pixels(clip[None], device)
+            y = vae(x)
+            values.append(psnr(y, x).item())
+            worst.append(psnr(y[0].transpose(0, 1), x[0].transpose(0, 1)).min().item())
+        row[world] = round(float(np.mean(values)), 3)
+        every += values
+    return row | {"psnr": round(float(np.mean(every)), 3), "worst_frame": round(float(np.mean(worst)), 3)}
 
-    Channels are divided by the *square root* of their standard deviation: fully whitened components make most
-    of a diffusion loss out of detail nobody can predict; raw ones leave all but the first few under the
-    noise. The common factor brings the mean variance to 1.
-    """
-    z = vae.encode(x).latents.float()
-    std = z.std((0, 2, 3, 4))
-    scale = std.sqrt()
-    scale = scale * (std / scale).square().mean().sqrt()
-    vae.register_to_config(
-        latents_mean=[round(v, 5) for v in z.mean((0, 2, 3, 4)).tolist()],
-        latents_std=[round(v, 5) for v in scale.tolist()],
-    )
+
+def noise_scale(z: Tensor) -> Tensor:
+    """Scale of the normalised latents if their statistics were taken now; z [B,C,F,h,w] to [1,C,1,1,1]."""
+    return half_whitened(z.detach().float().std((0, 2, 3, 4)).clamp(min=1e-4)).view(1, -1, 1, 1, 1)
+
+
+def optimisers(vae: AutoencoderNano, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the hidden convolutions; AdamW for the components (slowly), biases, gains and outputs."""
+    groups: dict[str, list[Tensor]] = {"hidden": [], "components": [], "rest": []}
+    for name, p in vae.named_parameters():
+        if p.requires_grad:
+            linear = name.startswith(("analysis", "synthesis"))
+            hidden = p.ndim > 2 and not name.startswith("dec_to_pixels")
+            groups["components" if linear else "hidden" if hidden else "rest"].append(p)
+    adam = [
+        {"params": groups["rest"], "lr": 0.1 * lr, "base": 0.1 * lr},
+        {"params": groups["components"], "lr": 0.005 * lr, "base": 0.005 * lr},
+    ]
+    muon = Muon(groups["hidden"], lr=lr, momentum=0.95, weight_decay=0.01)
+    muon.param_groups[0]["base"] = lr
+    return [muon, torch.optim.AdamW([g for g in adam if g["params"]], betas=(0.9, 0.95), weight_decay=0.0)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=40, help="of this leg's schedule, in all")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--frames", type=int, default=9)
     parser.add_argument("--crop", type=int, nargs=2, default=(96, 64), metavar=("W", "H"))
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, default=0.02, help="of Muon; AdamW's follow it")
+    parser.add_argument("--decay-from", type=float, default=0.5, help="share of the minutes at full rate")
+    parser.add_argument("--ema", type=float, default=0.99)
     parser.add_argument(
-        "--noise", type=float, default=0.4, help="largest latent noise, in units of the normalised latents"
+        "--noise", type=float, default=0.1, help="largest latent noise, in units of the normalised latents"
     )
-    parser.add_argument("--z-dim", type=int, default=32)
+    parser.add_argument("--z-dim", type=int, default=48)
+    parser.add_argument("--widths", type=int, nargs=3, default=(192, 96, 64))
+    parser.add_argument("--encoder-widths", type=int, nargs=3, default=(48, 96, 192))
+    parser.add_argument("--blocks", type=int, default=1)
+    parser.add_argument("--norm", action="store_true")
+    parser.add_argument("--held", type=int, default=12, help="held-out clips of each world to measure on")
+    parser.add_argument("--freeze", action="store_true", help="settle the encoder; train the decoder only")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     sampler = ShardSampler(args.shards, args.frames, tuple(args.crop), args.seed)
-    held = np.concatenate([m[:4] for m in list(sampler.maps.values())[:8]])
-    if not (args.out / "vae").exists():
-        start = AutoencoderNano(z_dim=args.z_dim)
-        sample = to_pixels(
-            np.concatenate([m[4:20] for m in list(sampler.maps.values())[:16]]), torch.device("cpu")
-        )
-        start.init_components(sample)
-        set_statistics(start, sample)
-        start.save_pretrained(args.out / "vae", safe_serialization=True)
-        print("components:", json.dumps(measure(start, held[:8], torch.device("cpu"))), flush=True)
-    vae = AutoencoderNano.from_pretrained(args.out / "vae").to(device).train()
-    # The encoder stays what it is: latents made at any time remain valid while the decoder learns.
-    vae.analysis.requires_grad_(False)
-    parameters = [p for p in vae.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=args.lr, betas=(0.9, 0.95), weight_decay=1e-4)
-    step, spent, state_path = 0, 0.0, args.out / "state.pt"
+    held = held_out(args.held, (160, 96), 33)
+    state_path = args.out / ("frozen.pt" if args.freeze else "state.pt")
     if state_path.exists():
-        state = torch.load(state_path, map_location=device, weights_only=True)  # our own file
+        state = torch.load(state_path, map_location="cpu", weights_only=True)  # our own file
+        vae = AutoencoderNano.from_config(state["config"])
         vae.load_state_dict(state["vae"])
-        optimizer.load_state_dict(state["optimizer"])
+    elif args.freeze:
+        state = None
+        vae = AutoencoderNano.from_pretrained(args.out / "vae")
+        vae.settle(to_pixels(sampler.first(48), torch.device("cpu")))
+        vae.save_pretrained(args.out / "vae", safe_serialization=True)
+        print("settled:", json.dumps(measure(vae.eval(), held, torch.device("cpu"))), flush=True)
+    else:
+        state = None
+        vae = AutoencoderNano(
+            z_dim=args.z_dim,
+            widths=tuple(args.widths),
+            pixel_width=0,
+            encoder_widths=tuple(args.encoder_widths),
+            blocks=args.blocks,
+            norm=args.norm,
+        )
+        sample = to_pixels(sampler.first(48), torch.device("cpu"))
+        vae.init_components(sample)
+        vae.record_statistics(sample)
+        print("components:", json.dumps(measure(vae, held, torch.device("cpu"))), flush=True)
+    vae = vae.to(device).train()
+    for layer in vae.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    if args.freeze:
+        for name, p in vae.named_parameters():
+            p.requires_grad_(not name.startswith(("analysis", "enc_")))
+    average = copy.deepcopy(vae).eval().requires_grad_(False)
+    trained = optimisers(vae, args.lr)
+    step, spent = 0, 0.0
+    if state:
+        average.load_state_dict(state["average"])
+        for optimiser, saved in zip(trained, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         step, spent = state["step"], state["spent"]
         print(f"continuing at step {step}, {spent / 60:.1f} min spent", flush=True)
+    print(json.dumps({"parameters": sum(p.numel() for p in vae.parameters())}), flush=True)
 
     sampler.rng = np.random.default_rng([args.seed, step])
-    budget, began = args.minutes * 60, time.monotonic() - spent
-    log = open(args.out / "log.jsonl", "a")  # noqa: SIM115
+    began, saved_at = time.monotonic() - spent, time.monotonic()
     amp = torch.autocast(device.type, dtype=torch.bfloat16)
-    z_scale = torch.tensor(vae.config.latents_std, device=device).view(1, -1, 1, 1, 1)
-    while (elapsed := time.monotonic() - began) < budget:
-        progress = elapsed / budget
-        lr = args.lr * min(1, (step + 1) / 100) * min(1.0, (1 - progress) / 0.5)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
+
+    def save(elapsed: float) -> None:
+        whole = {
+            "config": dict(vae.config),
+            "vae": vae.state_dict(),
+            "average": average.state_dict(),
+            "optimisers": [o.state_dict() for o in trained],
+            "step": step,
+            "spent": elapsed,
+        }
+        with written_whole(state_path) as temporary:
+            torch.save(whole, temporary)
+        average.save_pretrained(args.out / "vae", safe_serialization=True)
+
+    log = open(args.out / "log.jsonl", "a")  # noqa: SIM115
+    while (elapsed := time.monotonic() - began) < args.minutes * 60:
+        progress = elapsed / (args.minutes * 60)
+        rate = min(1, (step + 1) / 50) * min(1.0, (1 - progress) / (1 - args.decay_from))
+        for optimiser in trained:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["base"]
         x = to_pixels(sampler.batch(args.batch), device)
-        with torch.no_grad():
-            z = vae.encode(x).latents
         with amp:
+            z = vae.encode(x).latents
             level = args.noise * torch.rand(len(z), 1, 1, 1, 1, device=device)
-            y = vae.decode(z + level * z_scale * torch.randn_like(z)).sample
+            y = vae.decode(z + level * noise_scale(z) * torch.randn_like(z)).sample
         loss = reconstruction_loss(y.float(), x)
         if not torch.isfinite(loss):
             raise SystemExit(f"loss is {loss.item()} at step {step}: stopped before the step")
-        optimizer.zero_grad(set_to_none=True)
+        for optimiser in trained:
+            optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        torch.nn.utils.clip_grad_norm_([p for p in vae.parameters() if p.requires_grad], 1.0)
+        for optimiser in trained:
+            optimiser.step()
         step += 1
-        if step % 200 == 0 or step == 50:
+        with torch.no_grad():
+            fade = min(args.ema, step / (step + 10))
+            for slow, fast in zip(average.parameters(), vae.parameters(), strict=True):
+                slow.lerp_(fast, 1 - fade)
+        if step % 500 == 0:
             sampler.refresh()
-            row = {"step": step, "minutes": round(elapsed / 60, 2), "loss": loss.item(), "lr": lr}
-            row |= measure(vae, held[:8], device)
+            row = {
+                "step": step,
+                "minutes": round(elapsed / 60, 2),
+                "loss": round(loss.item(), 4),
+                "rate": rate,
+            }
+            row |= measure(average, held, device)
             print(json.dumps(row), flush=True)
             log.write(json.dumps(row) + "\n")
             log.flush()
-
-    state = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": budget}
-    with written_whole(state_path) as temporary:
-        torch.save(state, temporary)
-    vae.eval()
-    print("final", json.dumps({"step": step} | measure(vae, held, device)), flush=True)
-    vae.save_pretrained(args.out / "vae", safe_serialization=True)
+        if time.monotonic() - saved_at > 120:
+            save(elapsed)
+            saved_at = time.monotonic()
+    save(args.minutes * 60)
+    print("final", json.dumps({"step": step} | measure(average, held, device)), flush=True)
 
 
 if __name__ == "__main__":

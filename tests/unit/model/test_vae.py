@@ -8,11 +8,23 @@ import torch
 from animatrix.model.keyframes import encode_keyframes
 from animatrix.model.vae import AutoencoderNano, subframe
 
+LEARNED = {"pixel_width": 0, "encoder_widths": (8, 8, 8), "blocks": 2, "norm": False}
 
-@pytest.fixture(scope="module")
-def vae():
+
+@pytest.fixture(scope="module", params=[{"pixel_width": 4}, LEARNED], ids=["linear", "learned"])
+def vae(request):
     torch.manual_seed(0)
-    return AutoencoderNano(z_dim=4, widths=(8, 8, 8), pixel_width=4).eval()
+    vae = AutoencoderNano(z_dim=4, widths=(8, 8, 8), **request.param).eval()
+    return as_if_trained(vae)
+
+
+def as_if_trained(vae: AutoencoderNano) -> AutoencoderNano:
+    """Some weight in every layer that starts at nothing."""
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.05)
+    return vae
 
 
 @pytest.mark.parametrize("frames", [1, 5, 33])
@@ -64,3 +76,61 @@ def test_every_keyframe_index_lands_on_its_own_subframe(vae, index):
         assert torch.allclose(
             condition[0, 4:, frame], vae.normalise(vae.encode(held).latents)[0, :, 1], atol=1e-6
         )
+
+
+def test_it_starts_as_the_round_trip_of_its_components():
+    torch.manual_seed(0)
+    x = torch.rand(2, 3, 5, 32, 48) * 2 - 1
+    vaes = [AutoencoderNano(z_dim=6, widths=(8, 8, 8), **o).eval() for o in ({"pixel_width": 4}, LEARNED)]
+    for vae in vaes:
+        vae.init_components(x)
+        vae.record_statistics(x)
+    with torch.no_grad():
+        assert torch.allclose(vaes[0](x), vaes[1](x), atol=1e-5)
+
+
+def test_more_components_come_back_closer():
+    torch.manual_seed(0)
+    x = torch.rand(2, 3, 5, 32, 48) * 2 - 1
+    errors = []
+    for z_dim in (2, 8, 32):
+        vae = AutoencoderNano(z_dim=z_dim, widths=(8, 8, 8), pixel_width=0).eval()
+        vae.init_components(x)
+        with torch.no_grad():
+            errors.append((vae(x) - x).square().mean().item())
+    assert errors[0] > errors[1] > errors[2]
+
+
+@pytest.fixture
+def settled():
+    """(round trip before, the settled network, pixels)."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 9, 32, 48).cumsum(-1).cumsum(-2).mul(0.05).tanh()
+    vae = AutoencoderNano(z_dim=6, widths=(8, 8, 8), **LEARNED).eval()
+    vae.init_components(x)
+    vae.record_statistics(x)
+    as_if_trained(vae)
+    vae.record_statistics(x)
+    with torch.no_grad():
+        before = vae(x)
+    vae.settle(x)
+    return before, vae, x
+
+
+def test_settling_keeps_the_round_trip(settled):
+    before, vae, x = settled
+    with torch.no_grad():
+        inside = (..., slice(8, -8), slice(8, -8))
+        assert torch.allclose(vae(x)[inside], before[inside], atol=2e-3)
+
+
+def test_settled_latents_are_independent_and_in_the_order_of_their_energy(settled):
+    _, vae, x = settled
+    with torch.no_grad():
+        z = vae.normalise(vae.encode(x).latents).transpose(0, 1).flatten(1)
+    covariance = torch.cov(z)
+    energy = covariance.diagonal()
+    assert torch.allclose(z.mean(1), torch.zeros(6), atol=1e-3)
+    assert torch.allclose(energy.mean(), torch.tensor(1.0), atol=1e-2)
+    assert torch.equal(energy.argsort(descending=True), torch.arange(6))
+    assert (covariance - energy.diag()).abs().max() < 1e-3 * energy.max()

@@ -32,9 +32,15 @@ class Tracks:
 
     def support(self, motions: np.ndarray, sigma: float) -> np.ndarray:
         """Share in [0,1] of the weight that follows each motion ``[K,2,3]`` within about ``sigma`` pixels."""
-        there = np.einsum("kij,nj->kni", motions[:, :, :2], self.points) + motions[:, None, :, 2]
-        square = ((there - self.moved) ** 2).sum(2)
-        return np.exp(-0.5 * square / sigma**2) @ self.weights
+        # One product for all K: rows (a, b, tx, -1, 0) and (c, d, ty, 0, -1) with columns (x, y, 1, x', y').
+        rows = np.zeros((2, len(motions), 5))
+        rows[:, :, :3] = motions.transpose(1, 0, 2)
+        rows[0, :, 3] = rows[1, :, 4] = -1.0
+        places = np.concatenate([self.points.T, np.ones((1, len(self))), self.moved.T])
+        off = rows.reshape(-1, 5) @ places
+        off *= off
+        square = off[: len(motions)] + off[len(motions) :]
+        return np.exp(square * (-0.5 / sigma**2)) @ self.weights
 
 
 def apply(motion: np.ndarray, points: np.ndarray) -> np.ndarray:

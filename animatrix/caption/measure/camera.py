@@ -126,13 +126,13 @@ def same_frames(gray: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     edge of 40 levels that moves by an eighth of a pixel already changes its block by more.
     """
     size = (max(gray[0].shape[1] // 8, 1), max(gray[0].shape[0] // 8, 1))
-    return np.array(
-        [
-            not cv2.resize(cv2.absdiff(a, b), size, interpolation=cv2.INTER_AREA).any()
-            for a, b in pairwise(gray)
-        ],
-        bool,
-    )
+
+    def same(a: np.ndarray, b: np.ndarray) -> bool:
+        if cv2.norm(a, b, cv2.NORM_L1) >= 0.51 * a.size:  # then some block changes by more than the mean does
+            return False
+        return not cv2.resize(cv2.absdiff(a, b), size, interpolation=cv2.INTER_AREA).any()
+
+    return np.array([same(a, b) for a, b in pairwise(gray)], bool)
 
 
 def odd_frames(gray: Sequence[np.ndarray] | np.ndarray, limits: CameraThresholds = CAMERA) -> np.ndarray:

@@ -82,13 +82,11 @@ def smoothed(values: np.ndarray, frames: int) -> np.ndarray:
     if count < 3:
         return values
     x = np.arange(count) - (count - 1) / 2
-    spread = float(x @ x)
-    result = np.empty(len(values))
-    for t in range(len(values)):
-        start = min(max(t - count // 2, 0), len(values) - count)
-        part = values[start : start + count]
-        result[t] = part.mean() + (x @ part) / spread * (t - start - (count - 1) / 2)
-    return result
+    parts = np.lib.stride_tricks.sliding_window_view(values, count)
+    at = np.arange(len(values))
+    start = np.clip(at - count // 2, 0, len(values) - count)
+    slope = parts @ x / float(x @ x)
+    return parts.mean(1)[start] + slope[start] * (at - start - (count - 1) / 2)
 
 
 def legs(component: str, values: np.ndarray, least: float) -> list[Leg]:

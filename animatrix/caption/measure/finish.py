@@ -41,7 +41,7 @@ def finish(shot: Shot, limits: FinishThresholds = FINISH) -> list[Finding] | Abs
         return Abstention("no whole picture was kept")
     if all(still.twin is None for still in shot.stills):
         return Abstention("a single frame does not show what changes from frame to frame")
-    if all(float(luma.std()) < limits.least_detail for luma in shot.gray):
+    if shot.detail < limits.least_detail:
         return Abstention("the picture is empty")
     numbers = finish_numbers(shot)
     fitted = table("finish")

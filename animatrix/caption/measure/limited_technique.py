@@ -30,7 +30,7 @@ def limited_technique(
     drawings = shot.drawings
     if len(shot.gray) < limits.min_frames:
         return Abstention(f"fewer than {limits.min_frames} frames")
-    if float(shot.gray.std(axis=(1, 2)).max()) < limits.least_detail:
+    if shot.detail < limits.least_detail:
         return Abstention("the picture is empty")
     if drawings.noise > limits.most_noise or drawings.flash.mean() > limits.most_flash:
         return Abstention("the whole picture changes, drawings cannot be compared")

@@ -22,7 +22,7 @@ def motion_energy(shot: Shot, limits: MotionEnergyThresholds = MOTION_ENERGY) ->
     """static where no drawing is new, for all of the shot or most of it; explosive where much moves far."""
     if len(shot.gray) < limits.min_frames:
         return Abstention(f"fewer than {limits.min_frames} frames")
-    if float(shot.gray.std(axis=(1, 2)).max()) < limits.least_detail:
+    if shot.detail < limits.least_detail:
         return Abstention("the picture is empty")
     drawings = shot.drawings
     if drawings.noise > limits.most_noise or drawings.flash.mean() > limits.most_flash:

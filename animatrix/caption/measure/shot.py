@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from animatrix.caption.joins import Join, Look, look
@@ -15,6 +16,7 @@ from animatrix.caption.measure.depth import Depth, depth_of
 from animatrix.caption.measure.inking import mean_features
 from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds, other_layers
 from animatrix.caption.measure.reuse import drawing_numbers
+from animatrix.caption.measure.subject import subject_track
 from animatrix.media import Frame
 
 REFERENCE_FPS = 24.0  # the rate at which animation is timed, and at which spans are counted
@@ -46,6 +48,11 @@ class Shot:
     start: float = 0.0
     vfr: bool = False
     joins: tuple[Join, ...] = ()
+
+    @cached_property
+    def detail(self) -> float:
+        """Largest standard deviation of a frame's luma, gray levels: near 0 where all of them are empty."""
+        return max(float(cv2.meanStdDev(luma)[1][0, 0]) for luma in self.gray)
 
     @cached_property
     def looks(self) -> list[Look]:
@@ -83,6 +90,11 @@ class Shot:
     @cached_property
     def depth(self) -> Depth:
         return depth_of(self.layers, self.held_layers)
+
+    @cached_property
+    def subject(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the subject is on the screen, and how large (see :func:`subject_track`)."""
+        return subject_track(self)
 
     @cached_property
     def numbers(self) -> list[int]:

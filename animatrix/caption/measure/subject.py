@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from animatrix.caption.measure.alignment import compose
 from animatrix.caption.measure.cadence import background
-from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.thresholds import FOLLOW, FollowThresholds
+
+if TYPE_CHECKING:
+    from animatrix.caption.measure.shot import Shot
 
 
 def subject_track(shot: Shot, limits: FollowThresholds = FOLLOW) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +45,7 @@ def screen_share(shot: Shot, first: int, last: int, limits: FollowThresholds = F
 
     1 for a subject that stands on the plate, 0 for one the camera follows, negative for one that outruns it.
     """
-    centre, area = subject_track(shot, limits)
+    centre, area = shot.subject
     used = np.zeros(len(area), bool)
     used[first : last + 1] = True
     used &= (area > limits.least_area) & (area < limits.most_area)

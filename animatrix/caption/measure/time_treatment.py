@@ -21,7 +21,7 @@ def time_treatment(
     """freeze_frame with its span; the longest where there are several."""
     if len(shot.gray) < limits.min_frames:
         return Abstention(f"fewer than {limits.min_frames} frames")
-    if float(shot.gray.std(axis=(1, 2)).max()) < limits.least_detail:
+    if shot.detail < limits.least_detail:
         return Abstention("the picture is empty")
     quiet = _quiet(shot, limits)
     if quiet.all():

@@ -209,7 +209,9 @@ def start(out: Path, changed: dict, until: int | None = None, cut: str | None = 
     imported: torch takes seconds to import.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tiny_task", "animatrix.train.engine", "torch.distributed.tensor"])
+    context.set_forkserver_preload(
+        ["tiny_task", "animatrix.train.engine", "torch.distributed.tensor", "torch._dynamo"]
+    )
     paths = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
     with socket.socket() as free:

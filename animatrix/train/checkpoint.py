@@ -101,8 +101,8 @@ def save(root: Path, manifest: Manifest, tensors: dict[str, Tensor], world: Worl
         if world.first:
             shutil.rmtree(temporary, ignore_errors=True)
         raise
-    reached("agreed")
     try:
+        reached("agreed")
         if world.first:
             if final.exists():  # a damaged one of that step, or it would have been gone on from
                 shutil.rmtree(final)
@@ -112,6 +112,7 @@ def save(root: Path, manifest: Manifest, tensors: dict[str, Tensor], world: Worl
             _prune(root, keep)
             reached("pruned")
     except OSError as problem:
+        shutil.rmtree(temporary, ignore_errors=True)
         error = _cannot_save(root, manifest.step, problem)
     world.agree(error)
     return final

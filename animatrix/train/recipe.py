@@ -9,6 +9,7 @@ asks for it (:data:`TASKS`). There is no budget by time: a recipe has to give th
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -181,7 +182,7 @@ def check_recipe(data: Mapping[str, Any], place: Callable[[tuple], str] = lambda
         what = "a recipe needs a task" if name is None else f"unknown task {name!r}"
         hint = (did_you_mean(name, TASKS) if isinstance(name, str) else "") or f"tasks: {', '.join(TASKS)}"
         raise AniMatrixError(Code.BAD_RECIPE, f"{place(('task',))}: {what}", hint)
-    model = _recipe_model(name)
+    model = _recipe_model(name, task_kind(name))
     try:
         # As JSON and strictly: `steps: "100"` and `steps: true` are mistakes, a list for a tuple is not.
         return model.model_validate_json(json.dumps(data), strict=True)
@@ -206,8 +207,8 @@ def is_harmless(key: str) -> bool:
     return any(key == safe or key.startswith(f"{safe}.") for safe in HARMLESS)
 
 
-def _recipe_model(name: str) -> type[Recipe]:
-    kind = task_kind(name)
+@functools.cache
+def _recipe_model(name: str, kind: TaskKind) -> type[Recipe]:
     sections: dict[str, Any] = {}
     for section in ("model", "data", "curriculum"):
         model = getattr(kind, section)

@@ -8,8 +8,7 @@ Reading: cases of 160x96 whose field AniCaption's measures read right are sent t
 read again: ``kept`` of ``right``, with a 95 % Wilson interval; ``staged`` counts those in which something
 happens (an impact frame, a camera that moves, a drawing held or not) and not only its absence. Latents: each
 channel's spread in the normalised space, and how alike neighbours are (correlation to the right, below and in
-the next latent frame, channels weighted by their energy). Prints
-one JSON document.
+the next latent frame, channels weighted by their energy). Prints one JSON document.
 """
 
 from __future__ import annotations

@@ -108,6 +108,8 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         encoder_widths: channels of the encoder's residual at 1/2, 1/4 and 1/8; empty: the encoder is linear.
         blocks: residual blocks at each size, each way.
         norm: RMS norms in the residual blocks.
+        holds: the decoder says of every pixel how far it stays what it was in the frame before, so that what
+            is held stays the same exactly, and as sharp as where it was first seen.
         latents_mean, latents_std: per-channel shift and scale of the normalised latents, ``z_dim`` numbers
             each.
     """
@@ -125,6 +127,7 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         encoder_widths: tuple[int, ...] = (),
         blocks: int = 1,
         norm: bool = True,
+        holds: bool = False,
     ) -> None:
         super().__init__()
         if latents_mean is None or latents_std is None:
@@ -160,6 +163,10 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         self.dec_half = residuals(c)
         self.dec_to_pixels = nn.Conv2d(c, TEMPORAL * (pixel_width + 3) * 4, 3, padding=1)
         zero(self.dec_to_pixels)
+        if holds:
+            self.dec_hold = nn.Conv2d(c, TEMPORAL * 4, 3, padding=1)
+            nn.init.zeros_(self.dec_hold.weight)
+            nn.init.constant_(cast(Tensor, self.dec_hold.bias), -2.0)  # almost nothing is held, at first
         if pixel_width:
             # Block edges of the pixel shuffle are smoothed where they show: at full resolution, across
             # neighbouring frames.
@@ -238,6 +245,12 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         x = torch.cat([x[:, :, :1].expand(-1, -1, TEMPORAL - 1, -1, -1), x], dim=2)
         return x.unflatten(2, (-1, TEMPORAL)).permute(0, 2, 3, 1, 4, 5).flatten(0, 1).flatten(1, 2)
 
+    @staticmethod
+    def _frames(x: Tensor, batch: int) -> Tensor:
+        """[B*F,4*c,H,W] to [B,c,4F,H,W]: each of the four frames owns its channels."""
+        x_BFKcHW = x.unflatten(0, (batch, -1)).unflatten(2, (TEMPORAL, -1))
+        return x_BFKcHW.permute(0, 3, 1, 2, 4, 5).flatten(2, 3)
+
     def encode(self, x: Tensor, return_dict: bool = True) -> Any:
         """Pixels [B,3,4n+1,H,W] in [-1,1] to latents [B,z_dim,n+1,H/8,W/8] (not normalised)."""
         b, _, f, h, w = x.shape
@@ -268,16 +281,20 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         x = self.dec_time_b(self.dec_eighth(self.dec_time_a(x, b)), b)
         x = self.dec_quarter(F.pixel_shuffle(self.dec_to_quarter(x), 2))
         x = self.dec_half(F.pixel_shuffle(self.dec_to_half(self.dec_time_c(x, b)), 2))
-        x = F.pixel_shuffle(self.dec_to_pixels(F.silu(x)), 2)
-        # [B*F, 4*c, H, W] -> [B, c, 4F, H, W]: each of the four frames owns its channels.
-        linear, x = (
-            t.unflatten(0, (b, -1)).unflatten(2, (TEMPORAL, -1)).permute(0, 3, 1, 2, 4, 5).flatten(2, 3)
-            for t in (linear, x)
-        )
+        x = F.silu(x)
+        hold = self.dec_hold(x) if self.config.holds else None
+        x = F.pixel_shuffle(self.dec_to_pixels(x), 2)
+        linear, x = self._frames(linear, b), self._frames(x, b)
         rgb = linear + x[:, :3]
         if self.config.pixel_width:
             rgb = rgb + self.pixel_out(F.silu(self.pixel_in(torch.cat([rgb, x[:, 3:]], 1))))
         rgb = rgb[:, :, TEMPORAL - 1 :]
+        if hold is not None:
+            stay = self._frames(F.pixel_shuffle(hold, 2), b)[:, :, TEMPORAL - 1 :].float().sigmoid()
+            shown = [rgb[:, :, 0].float()]
+            for new, share in zip(rgb.unbind(2)[1:], stay.unbind(2)[1:], strict=True):
+                shown.append(torch.lerp(new.float(), shown[-1], share))
+            rgb = torch.stack(shown, 2).to(rgb.dtype)
         return DecoderOutput(sample=rgb) if return_dict else (rgb,)
 
     def forward(self, x: Tensor) -> Tensor:

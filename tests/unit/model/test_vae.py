@@ -11,7 +11,12 @@ from animatrix.model.vae import AutoencoderNano, subframe
 LEARNED = {"pixel_width": 0, "encoder_widths": (8, 8, 8), "blocks": 2, "norm": False}
 
 
-@pytest.fixture(scope="module", params=[{"pixel_width": 4}, LEARNED], ids=["linear", "learned"])
+HOLDING = {**LEARNED, "blocks": 1, "norm": True, "holds": True}
+
+
+@pytest.fixture(
+    scope="module", params=[{"pixel_width": 4}, LEARNED, HOLDING], ids=["linear", "learned", "holding"]
+)
 def vae(request):
     torch.manual_seed(0)
     vae = AutoencoderNano(z_dim=4, widths=(8, 8, 8), **request.param).eval()
@@ -101,12 +106,29 @@ def test_more_components_come_back_closer():
     assert errors[0] > errors[1] > errors[2]
 
 
+@pytest.mark.parametrize(("bias", "held"), [(40.0, True), (-40.0, False)])
+def test_what_the_decoder_holds_stays_the_frame_before(bias, held):
+    torch.manual_seed(0)
+    vae = as_if_trained(AutoencoderNano(z_dim=4, widths=(8, 8, 8), **HOLDING)).eval()
+    with torch.no_grad():
+        vae.dec_hold.weight.zero_()
+        vae.dec_hold.bias.fill_(bias)
+        y = vae.decode(torch.randn(2, 4, 3, 4, 6)).sample
+    changes = y.diff(dim=2).abs().amax((1, 3, 4))
+    assert (changes == 0).all() if held else (changes > 1e-3).all()
+
+
+@pytest.fixture(params=[LEARNED, HOLDING], ids=["learned", "holding"])
+def options(request):
+    return request.param
+
+
 @pytest.fixture
-def settled():
+def settled(options):
     """(round trip before, the settled network, pixels)."""
     torch.manual_seed(0)
     x = torch.randn(2, 3, 9, 32, 48).cumsum(-1).cumsum(-2).mul(0.05).tanh()
-    vae = AutoencoderNano(z_dim=6, widths=(8, 8, 8), **LEARNED).eval()
+    vae = AutoencoderNano(z_dim=6, widths=(8, 8, 8), **options).eval()
     vae.init_components(x)
     vae.record_statistics(x)
     as_if_trained(vae)

@@ -6,7 +6,7 @@ What the cut finder and the measures of transitions and impact frames are built 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -154,27 +154,39 @@ def streaks(seen: Look) -> float:
 
 
 SCALES = (1.25, 1.4, 1.55, 1.7, 1.85, 2.0, 2.25)
-SAME_DRAWING = (
-    0.8  # correlation of an enlarged picture with its place in the wider one; other framings reach 0.7
-)
+SAME_DRAWING = 0.8
+"""Correlation of an enlarged picture with its place in the wider one; other framings reach 0.7."""
+SAME_PLATE = (0.4, 0.6)
+"""Shares of blocks found again as one piece and found at all, where the figure is another drawing. Measured:
+0.45 and 0.63 and up; of 196 other cuts one reaches 0.45 and 0.56."""
 
 
 def enlargement(a: Look, b: Look) -> float:
-    """How many times nearer ``b`` shows the very drawing of ``a`` (below 1: wider), or 0 where it shows
-    another."""
-    best, scale = SAME_DRAWING, 0.0
+    """How many times nearer ``b`` shows what ``a`` does (below 1: wider), or 0 where it shows another."""
     top, bottom = min(a.bars[0], b.bars[0]), min(a.bars[1], b.bars[1])
     if HIGH - top - bottom < HIGH // 2:
         return 0.0
+    best, scale = SAME_DRAWING, 0.0
+    together, plate_scale = SAME_PLATE[0], 0.0
     for wide, near, sign in ((a, b, 1.0), (b, a, -1.0)):
         ground, part = (seen.gray[top : HIGH - bottom] for seen in (wide, near))
         for factor in SCALES:
             size = (round(part.shape[1] / factor), round(part.shape[0] / factor))
             small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-            found = float(cv2.matchTemplate(ground, small, cv2.TM_CCOEFF_NORMED).max())
+            match = cv2.matchTemplate(ground, small, cv2.TM_CCOEFF_NORMED)
+            found = float(match.max())
             if found > best:
                 best, scale = found, factor**sign
-    return scale
+            y, x = np.unravel_index(int(match.argmax()), match.shape)
+            place = ground[y : y + size[1], x : x + size[0]]
+            plate = likeness(*(replace(wide, gray=_enlarged(g), bars=(0, 0)) for g in (place, small)))
+            if plate.together > together and plate.same > SAME_PLATE[1]:
+                together, plate_scale = plate.together, factor**sign
+    return scale or plate_scale
+
+
+def _enlarged(gray: np.ndarray) -> np.ndarray:
+    return cv2.resize(gray, (WIDE, HIGH), interpolation=cv2.INTER_LINEAR)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Fit what tells a hard cut from a change inside a shot.
 
     python benchmarks/cut_accuracy.py --split train --count 44    # draws the films
-    python -m animatrix.caption.fit.cuts [--folder runs/cuts/films/train]
+    python -m animatrix.caption.fit.cuts [--folder runs/cuts/films/train] [--uncut runs/cases/train]
 
 A logistic regression over the features of ``animatrix.caption.cuts.evidence``, on every change in the films
-that is worth asking about. Writes ``animatrix/caption/measure/fitted/cuts.json`` and prints errors of a
-five-fold check.
+that is worth asking about, and on those in single shots (the cases drawn so far), none of which is a cut.
+Writes ``animatrix/caption/measure/fitted/cuts.json`` and prints errors of a five-fold check.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ RIDGE = 1.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("runs/cuts/films/train"), nargs="+")
+    parser.add_argument("--uncut", type=Path, default=Path("runs/cases/train"), help="cases of one shot")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every error of the check")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     folders = options.folder if isinstance(options.folder, list) else [options.folder]
     labels = sorted(path for folder in folders for path in folder.glob("*.json"))
     rows = [row for path in labels for row in candidates(path)]
+    cases = {(path.name, path.read_text()): path for path in sorted(options.uncut.glob("*/*.json"))}
+    single = [path for path in cases.values() if not _parted(path)]
+    rows += [row for path in single for row in changes(path, path.with_suffix(_suffix(path)), [])]
+    labels += single
     features = np.array([row[0] for row in rows])
     truth = np.array([row[1] for row in rows])
     films = np.array([row[2] for row in rows])
@@ -45,7 +50,8 @@ def main() -> None:
         out = np.array([labels.index(film) % 5 == fold for film in films])
         held_out[out] = chance(features[out], *fitted(features[~out], truth[~out]))
     wrong = (held_out > 0.5) != truth
-    print(f"{len(labels)} films, {len(rows)} changes, {truth.sum()} cuts")
+    films_cut = len(labels) - len(single)
+    print(f"{films_cut} films, {len(single)} single shots, {len(rows)} changes, {truth.sum()} cuts")
     print(f"held out by film: {(wrong & truth).sum()} cuts missed, {(wrong & ~truth).sum()} changes mistaken")
     if options.verbose:
         for i in np.flatnonzero(wrong):
@@ -53,7 +59,8 @@ def main() -> None:
     weights, bias = fitted(features, truth)
     table = {
         "command": "python -m animatrix.caption.fit.cuts",
-        "films": len(labels),
+        "films": films_cut,
+        "single_shots": len(single),
         "weights": {name: round(float(w), 4) for name, w in zip(FEATURES, weights, strict=True)},
         "bias": round(bias, 4),
     }
@@ -63,8 +70,11 @@ def main() -> None:
 
 def candidates(label: Path) -> list[tuple[np.ndarray, bool, Path, int]]:
     """(features, whether a cut, label, frame) of every change of a film that is worth asking about."""
-    splices = json.loads(label.read_text())
-    path = label.with_suffix(".mp4")
+    return changes(label, label.with_suffix(".mp4"), json.loads(label.read_text()))
+
+
+def changes(label: Path, path: Path, splices: Sequence[dict]) -> list[tuple[np.ndarray, bool, Path, int]]:
+    """The same of the video ``path``, given its joins."""
     finder = CutFinder(probe(path).fps)
     looks = [look(frame.luma, frame.colour) for frame in scan(path)]
     steps = [0.0, *(distance(a, b) for a, b in pairwise(looks))]
@@ -77,6 +87,17 @@ def candidates(label: Path) -> list[tuple[np.ndarray, bool, Path, int]]:
         if row is not None:
             found.append((row, i in cuts, label, i))
     return found
+
+
+def _parted(label: Path) -> bool:
+    """Whether a case has a join in it, or an action that is shown again."""
+    tags = json.loads(label.read_text())
+    values = {tag["value"] for field in ("transition", "time_treatment") for tag in tags.get(field, [])}
+    return bool(values - {"none", "real_time"})
+
+
+def _suffix(label: Path) -> str:
+    return ".mkv" if "-ffv1-" in label.name else ".mp4"
 
 
 def _near(i: int, splices: Sequence[dict]) -> bool:

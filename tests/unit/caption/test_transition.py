@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from footage import MOVES, Take, film
@@ -57,6 +58,28 @@ def test_an_enlarged_drawing_is_a_punch_cut_on_both_sides():
     wide, near = frames[:16, ::2, ::2], frames[16:, 40:136, 80:240]
     one, two = shots(np.concatenate([wide, near]))
     assert one == [("punch_cut", (15, 15))] and two == [("punch_cut", (0, 0))]
+
+
+def test_a_punch_cut_may_show_the_figure_in_another_drawing():
+    frames = film(Take(seed=85, size=(320, 192), frames=32, cadence="still", look="textured")).frames.copy()
+    wide, near = frames[:16, ::2, ::2].copy(), frames[16:, 40:136, 80:240].copy()
+    wide[:, 34:80, 66:96], near[:, 18:96, 50:110] = (230, 60, 40), (40, 70, 210)
+    one, two = shots(np.concatenate([wide, near]))
+    assert one == [("punch_cut", (15, 15))] and two == [("punch_cut", (0, 0))]
+
+
+def whip(seed: int) -> np.ndarray:
+    """Twenty frames of a plate: a slow pan, then a flight of a twelfth of the width a frame, blurred along
+    its way; run backwards it lands."""
+    plate = film(Take(seed=seed, size=(480, 96), frames=1, look="textured")).frames[0]
+    places = np.cumsum([2] * 12 + [14] * 8)
+    clear = [plate[:, x : x + 160] for x in places[:12]]
+    return np.stack([*clear, *(cv2.blur(plate[:, x : x + 160], (21, 1)) for x in places[12:])])
+
+
+def test_a_cut_in_the_streaks_of_a_whip_is_a_swish():
+    one, two = shots(np.concatenate([whip(91), whip(92)[::-1]]))
+    assert [value for value, _ in one] == [value for value, _ in two] == ["swish_transition"]
 
 
 def test_another_picture_for_four_frames_is_a_flash_cut():

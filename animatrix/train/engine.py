@@ -30,7 +30,7 @@ from animatrix.train import checkpoint, draws
 from animatrix.train.average import Average
 from animatrix.train.distributed import World, finish_gradients, place, sync_gradients, whole
 from animatrix.train.optimise import Optimiser
-from animatrix.train.plan import StepPlan
+from animatrix.train.plan import StepPlan, shown_row
 from animatrix.train.prefetch import Loaded, load_ahead
 from animatrix.train.progress import Board, RunLog, Speaker, Sums
 from animatrix.train.recipe import Recipe, as_yaml, changes, is_harmless
@@ -211,9 +211,7 @@ class Trainer:
         for name, (total, count) in taken.parts.items():
             self.sums.add(name, total, count)
         if self.recipe.log.shown and self.world.first:
-            shown = [[draw.source, draw.index, draw.kind] for draw in plan.draws]
-            row = {"step": self.step, "stage": plan.stage, "bucket": str(plan.bucket), "shift": plan.shift}
-            self.shown.write(row | {"draws": shown})
+            self.shown.write({"step": self.step, **shown_row(plan, self.recipe.seed)})
         if not (self._due(self.recipe.log.every) or self.step == self.recipe.steps):
             return
         means, rate = self.sums.means(), self.optimiser.rate(self.step - 1)

@@ -67,3 +67,16 @@ class StepPlan:
     draws: tuple[Draw, ...]
     shift: float = 1.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shown_row(plan: StepPlan, seed: int) -> dict[str, Any]:
+    """A row of the log of what was shown: everything that a control needs to show it again."""
+    return {
+        "at": plan.step,
+        "seed": seed,
+        "stage": plan.stage,
+        "bucket": str(plan.bucket),
+        "shift": plan.shift,
+        "notes": dict(plan.notes),
+        "draws": [[d.step, d.place, d.source, d.index, d.kind] for d in plan.draws],
+    }

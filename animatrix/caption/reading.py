@@ -109,10 +109,10 @@ def _ends(joins: list[Join], first: int, end: int) -> tuple[Join, ...]:
 
 def _thin(held: list[Frame]) -> None:
     """Drop every other whole picture once there are twice as many as a shot keeps."""
-    whole = [i for i, frame in enumerate(held) if frame.picture is not None]
+    whole = [i for i, frame in enumerate(held) if frame.whole is not None]
     if len(whole) <= 2 * MAX_STILLS:
         return
     for i in whole[1::2]:
-        held[i] = replace(held[i], picture=None)
+        held[i] = replace(held[i], whole=None)
         if i + 1 < len(held):
             held[i + 1] = replace(held[i + 1], twin=None)

@@ -80,7 +80,8 @@ def cropped(shot: Any, box: Box) -> Any:
         return np.ascontiguousarray(frames[inside])
 
     stills = tuple(
-        dataclasses.replace(still, rgb=part(still.rgb, 0), twin=part(still.twin, 0)) for still in shot.stills
+        dataclasses.replace(still, picture=part(still.rgb, 0), twin=part(still.twin, 0))
+        for still in shot.stills
     )
     return dataclasses.replace(shot, gray=part(shot.gray, 1), colour=part(shot.colour, 1), stills=stills)
 

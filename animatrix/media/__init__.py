@@ -16,7 +16,7 @@ from animatrix.media.clip import Clip
 if TYPE_CHECKING:
     from animatrix.media.contact import contact_sheet
     from animatrix.media.faults import Fault, FilmError, ScanReport, Trouble
-    from animatrix.media.frames import Frame, scan_clip
+    from animatrix.media.frames import Frame, Whole, scan_clip
     from animatrix.media.pulldown import Pulldown
     from animatrix.media.read import VideoInfo, probe, read_clip, stream_frames
     from animatrix.media.scanning import Limits, Scan, scan
@@ -32,6 +32,7 @@ _HOMES = {
     "ScanReport": "faults",
     "Trouble": "faults",
     "VideoInfo": "read",
+    "Whole": "frames",
     "contact_sheet": "contact",
     "probe": "read",
     "read_clip": "read",
@@ -54,6 +55,7 @@ __all__ = [
     "ScanReport",
     "Trouble",
     "VideoInfo",
+    "Whole",
     "contact_sheet",
     "probe",
     "read_clip",

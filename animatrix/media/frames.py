@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import av
 import cv2
@@ -25,23 +25,63 @@ _UNSPECIFIED = 2
 _STRETCH = np.clip((np.arange(256) - 16) * (255 / 219) + 0.5, 0, 255).astype(np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A whole picture, longer side at most 1920, turned to RGB when somebody looks at it: a shot keeps more
+    pictures than its measures look at.
+
+    ``data`` uint8: upright RGB ``[H,W,3]``, or the planes of yuv420p as the decoder gave them ``[3H/2,W]``,
+    then with the colour ``space`` and ``range`` of H.273 and the clockwise quarter ``turns`` that show it
+    upright.
+    """
+
+    data: np.ndarray
+    space: int = 0
+    range: int = 0
+    turns: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, not turned."""
+        height, width = self.data.shape[:2]
+        return (height, width) if self.data.ndim == 3 else (height * 2 // 3, width)
+
+    @property
+    def height(self) -> int:
+        """Of the upright picture."""
+        return self.size[self.turns % 2]
+
+    @cached_property
+    def rgb(self) -> np.ndarray:
+        """Uint8 ``[H,W,3]``, upright."""
+        if self.data.ndim == 3:
+            return self.data
+        frame = av.VideoFrame.from_ndarray(self.data, format="yuv420p")
+        frame.colorspace, frame.color_range = self.space, self.range
+        return _upright(_rgb(frame), self.turns)
+
+
 @dataclass(frozen=True)
 class Frame:
     """One frame of a film, upright.
 
     ``seconds`` from the first frame; ``luma`` uint8 ``[h,w]`` full range, longer side at most 320; ``colour``
-    uint8 ``[h,w,3]`` RGB, longer side at most 160; ``picture`` uint8 ``[H,W,3]`` RGB, longer side at most
-    1920, on every twelfth frame, else None; ``twin`` uint8 ``[H,W]`` the luma of the frame right after one
-    with a picture, at the same size: two prints of one drawing show its grain; ``damaged`` when the decoder
-    had to guess parts of it, or of a frame it was made from.
+    uint8 ``[h,w,3]`` RGB, longer side at most 160; ``whole`` the frame at up to 1920 pixels, on every twelfth
+    frame, else None, and ``picture`` its uint8 ``[H,W,3]`` RGB; ``twin`` uint8 ``[H,W]`` the luma of the
+    frame right after one with a picture, at the same size: two prints of one drawing show its grain;
+    ``damaged`` when the decoder had to guess parts of it, or of a frame it was made from.
     """
 
     seconds: float
     luma: np.ndarray
     colour: np.ndarray
-    picture: np.ndarray | None = None
+    whole: Whole | None = None
     twin: np.ndarray | None = None
     damaged: bool = False
+
+    @property
+    def picture(self) -> np.ndarray | None:
+        return None if self.whole is None else self.whole.rgb
 
 
 def reduced_frame(
@@ -50,22 +90,30 @@ def reduced_frame(
     """Frame number ``index`` of a film as measures see it, turned upright by ``turns`` quarters clockwise."""
     yuv = _yuv(decoded)
     luma, colour = _reduced(yuv)
-    picture = twin = None
+    whole = twin = None
     if index % PICTURE_EVERY == 0:
-        picture = _upright(_fit(_rgb(decoded), PICTURE_SIDE), turns)
+        whole = _whole(decoded, turns)
     elif index % PICTURE_EVERY == 1:
         twin = _upright(_fit(_full(planes(yuv)[0], yuv), PICTURE_SIDE), turns)
         twin = twin.copy() if twin.base is not None else twin  # the decoder reuses its planes
-    return Frame(seconds, _upright(luma, turns), _upright(colour, turns), picture, twin, damaged)
+    return Frame(seconds, _upright(luma, turns), _upright(colour, turns), whole, twin, damaged)
 
 
 def scan_clip(clip: Clip) -> Iterator[Frame]:
     """The frames of a clip in memory, reduced as those of a file are."""
     for index, rgb in enumerate(clip.frames):
         luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        picture = _fit(rgb, PICTURE_SIDE) if index % PICTURE_EVERY == 0 else None
+        whole = Whole(_fit(rgb, PICTURE_SIDE)) if index % PICTURE_EVERY == 0 else None
         twin = _fit(luma, PICTURE_SIDE) if index % PICTURE_EVERY == 1 else None
-        yield Frame(index / clip.fps, _fit(luma, LUMA_SIDE), _fit(rgb, COLOUR_SIDE), picture, twin)
+        yield Frame(index / clip.fps, _fit(luma, LUMA_SIDE), _fit(rgb, COLOUR_SIDE), whole, twin)
+
+
+def _whole(frame: av.VideoFrame, turns: int) -> Whole:
+    """The whole frame, its planes as they are where they can be kept so."""
+    even = frame.width % 2 == 0 == frame.height % 2
+    if frame.format.name == "yuv420p" and even and max(frame.width, frame.height) <= PICTURE_SIDE:
+        return Whole(frame.to_ndarray(), int(frame.colorspace), int(frame.color_range), turns)
+    return Whole(_upright(_fit(_rgb(frame), PICTURE_SIDE), turns))
 
 
 def _reduced(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray]:

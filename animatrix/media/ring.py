@@ -13,27 +13,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from animatrix.media.frames import COLOUR_SIDE, LUMA_SIDE, PICTURE_SIDE, Frame
+from animatrix.media.frames import COLOUR_SIDE, LUMA_SIDE, PICTURE_SIDE, Frame, Whole
 
-SLOTS = 24  # frames the child may be ahead
+SLOTS = 96  # frames the child may be ahead, while a shot is measured
 _PAGE = 4096
 _SMALL = -(-(LUMA_SIDE * LUMA_SIDE + 3 * COLOUR_SIDE * COLOUR_SIDE) // _PAGE) * _PAGE
-_LARGE_SLOTS = 8  # pictures and twins: two of each fall within SLOTS frames, with room to spare
+_LARGE_SLOTS = 20  # pictures and twins: eight of each fall within SLOTS frames, with room to spare
 _LARGE = -(-3 * PICTURE_SIDE * PICTURE_SIDE // _PAGE) * _PAGE
 SIZE = SLOTS * _SMALL + _LARGE_SLOTS * _LARGE  # address space; only what is written takes memory
 
 FRAME, DOCUMENT = 1, 2  # kinds of message
-_MESSAGE = struct.Struct("<BBxxIIId8H")  # kind, flags, errors, large slot, length, seconds, four shapes
+_MESSAGE = struct.Struct("<BBBBIIId8H")  # as Message has them
 MESSAGE_BYTES = _MESSAGE.size
-_DAMAGED, _INTERLACED, _LOOKED, _COMBED = 1, 2, 4, 8
+_DAMAGED, _INTERLACED, _LOOKED, _COMBED, _PLANES = 1, 2, 4, 8, 16
+_SPACES, _RANGES = 17, 2  # the last of H.273 that libav has a name for
 
 
 @dataclass(frozen=True)
 class Message:
-    """A frame with its flags, or a JSON document of ``length`` bytes that follows."""
+    """A frame with its flags, or a JSON document of ``length`` bytes that follows. ``space`` and ``shown``
+    (four times its range and its quarter turns) say how a picture that comes as planes is to be shown."""
 
     kind: int
     flags: int
+    space: int
+    shown: int
     errors: int
     large: int
     length: int
@@ -42,14 +46,14 @@ class Message:
 
     def packed(self) -> bytes:
         flat = [side for shape in self.shapes for side in shape]
-        return _MESSAGE.pack(self.kind, self.flags, self.errors, self.large, self.length, self.seconds, *flat)
+        head = (self.kind, self.flags, self.space, self.shown)
+        return _MESSAGE.pack(*head, self.errors, self.large, self.length, self.seconds, *flat)
 
     @classmethod
     def unpacked(cls, data: bytes) -> Message:
-        kind, flags, errors, large, length, seconds, *flat = _MESSAGE.unpack(data)
-        return cls(
-            kind, flags, errors, large, length, seconds, tuple(zip(flat[::2], flat[1::2], strict=True))
-        )
+        kind, flags, space, shown, errors, large, length, seconds, *flat = _MESSAGE.unpack(data)
+        shapes = tuple(zip(flat[::2], flat[1::2], strict=True))
+        return cls(kind, flags, space, shown, errors, large, length, seconds, shapes)
 
     @property
     def interlaced(self) -> bool:
@@ -61,7 +65,7 @@ class Message:
 
 
 def document(length: int) -> Message:
-    return Message(DOCUMENT, 0, 0, 0, length, 0.0, ((0, 0),) * 4)
+    return Message(DOCUMENT, 0, 0, 0, 0, 0, length, 0.0, ((0, 0),) * 4)
 
 
 class Ring:
@@ -81,17 +85,23 @@ class Ring:
         luma, colour = frame.luma, frame.colour
         self._bytes[at : at + luma.size].reshape(luma.shape)[:] = luma
         self._bytes[at + luma.size : at + luma.size + colour.size].reshape(colour.shape)[:] = colour
-        large = self.large
+        large, whole = self.large, frame.whole
         shapes = [luma.shape, colour.shape[:2]]
-        for picture in (frame.picture, frame.twin):
-            shapes.append((0, 0) if picture is None else picture.shape[:2])
+        for picture in (None if whole is None else whole.data, frame.twin):
             if picture is not None:
                 start = self._large_at(self.large)
                 self._bytes[start : start + picture.size].reshape(picture.shape)[:] = picture
                 self.large += 1
+        shapes.append((0, 0) if whole is None else whole.size)
+        shapes.append((0, 0) if frame.twin is None else frame.twin.shape)
         flags = frame.damaged * _DAMAGED | interlaced * _INTERLACED
         flags |= 0 if combed is None else _LOOKED | combed * _COMBED
-        return Message(FRAME, flags, errors, large % _LARGE_SLOTS, 0, frame.seconds, tuple(shapes))
+        space = shown = 0
+        if whole is not None and whole.data.ndim == 2:
+            flags |= _PLANES
+            space, shown = whole.space, 4 * whole.range + whole.turns
+        large %= _LARGE_SLOTS
+        return Message(FRAME, flags, space, shown, errors, large, 0, frame.seconds, tuple(shapes))
 
     def take(self, message: Message) -> Frame:
         """Copy a frame's arrays out of its slot.
@@ -109,13 +119,19 @@ class Ring:
         luma = self._copied(at, (h, w))
         colour = self._copied(at + h * w, (ch, cw, 3))
         large = message.large
-        picture = twin = None
-        if ph:
-            picture = self._copied(self._large_at(large), (ph, pw, 3))
+        whole = twin = None
+        if ph and message.flags & _PLANES:
+            if ph % 2 or pw % 2 or message.space > _SPACES or message.shown // 4 > _RANGES:
+                raise ValueError("planes of a picture that is not one")
+            planes = self._copied(self._large_at(large), (ph * 3 // 2, pw))
+            whole = Whole(planes, message.space, message.shown // 4, message.shown % 4)
+            large += 1
+        elif ph:
+            whole = Whole(self._copied(self._large_at(large), (ph, pw, 3)))
             large += 1
         if th:
             twin = self._copied(self._large_at(large), (th, tw))
-        return Frame(message.seconds, luma, colour, picture, twin, bool(message.flags & _DAMAGED))
+        return Frame(message.seconds, luma, colour, whole, twin, bool(message.flags & _DAMAGED))
 
     def _copied(self, start: int, shape: tuple[int, ...]) -> np.ndarray:
         return self._bytes[start : start + int(np.prod(shape))].reshape(shape).copy()

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from animatrix.caption.measure.strokes import STEP, Sections, reduced, ridge_depth, sections
+
+if TYPE_CHECKING:
+    from animatrix.caption.measure.shot import Still
 
 _SIZES = (0.004, 0.007, 0.011, 0.016, 0.024, 0.036)  # of the pattern spectrum
 _LAGS = ((0.012, 0.02), (0.02, 0.03), (0.03, 0.042), (0.042, 0.06))
@@ -29,11 +33,11 @@ STROKE_FEATURES = (
 )
 
 
-def mean_features(pictures: Sequence[np.ndarray]) -> dict[str, float]:
+def mean_features(stills: Sequence[Still]) -> dict[str, float]:
     """Mean of :func:`ink_features` over the middle one of a few whole pictures of a shot, or over two."""
-    count = 1 if len(pictures) < _MANY else 2
-    middles = [(2 * k + 1) * len(pictures) // (2 * count) for k in range(count)]
-    found = [ink_features(pictures[k]) for k in middles]
+    count = 1 if len(stills) < _MANY else 2
+    middles = [(2 * k + 1) * len(stills) // (2 * count) for k in range(count)]
+    found = [ink_features(stills[k].rgb) for k in middles]
     return {name: float(np.mean([row[name] for row in found])) for name in found[0]}
 
 

@@ -13,7 +13,7 @@ SHOWN = ("figure", "lined", "width_50", "width_90", "ragged", "ink_light", "tint
 @measures("line_style")
 def line_style(shot: Shot, limits: LineStyleThresholds = LINE_STYLE) -> list[Finding] | Abstention:
     """One style; abstains where a line is less than a pixel wide, where there is no figure, and in doubt."""
-    height = min((still.rgb.shape[0] for still in shot.stills), default=0)
+    height = min((still.height for still in shot.stills), default=0)
     if height < limits.min_lines:
         return Abstention(f"a picture of {height} lines does not show the weight of a line")
     found = shot.inking

@@ -17,7 +17,7 @@ from animatrix.caption.measure.inking import mean_features
 from animatrix.caption.measure.layers import LayerSpeeds, held_pairs, layer_speeds, other_layers
 from animatrix.caption.measure.reuse import drawing_numbers
 from animatrix.caption.measure.subject import subject_track
-from animatrix.media import Frame
+from animatrix.media import Frame, Whole
 
 REFERENCE_FPS = 24.0  # the rate at which animation is timed, and at which spans are counted
 MAX_STILLS = 8  # 6 MB each at 1080p
@@ -25,12 +25,21 @@ MAX_STILLS = 8  # 6 MB each at 1080p
 
 @dataclass(frozen=True)
 class Still:
-    """A frame kept whole: ``index`` its place in the shot; ``rgb`` uint8 ``[H,W,3]``, longer side at most
-    1920; ``twin`` uint8 ``[H,W]`` the luma of the frame after it, or None."""
+    """A frame kept whole: ``index`` its place in the shot; ``picture`` as it was read, and ``rgb`` uint8
+    ``[H,W,3]`` of it, longer side at most 1920; ``twin`` uint8 ``[H,W]`` the luma of the frame after it, or
+    None."""
 
     index: int
-    rgb: np.ndarray
+    picture: Whole | np.ndarray
     twin: np.ndarray | None = None
+
+    @property
+    def rgb(self) -> np.ndarray:
+        return self.picture if isinstance(self.picture, np.ndarray) else self.picture.rgb
+
+    @property
+    def height(self) -> int:
+        return self.picture.shape[0] if isinstance(self.picture, np.ndarray) else self.picture.height
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class Shot:
     @cached_property
     def inking(self) -> dict[str, float]:
         """Features of the lines and the paint of its whole pictures; it must have one."""
-        return mean_features([still.rgb for still in self.stills])
+        return mean_features(self.stills)
 
     @cached_property
     def depth(self) -> Depth:
@@ -112,9 +121,9 @@ def shot_of(frames: Sequence[Frame], fps: float, vfr: bool = False, joins: tuple
     """The shot that consecutive frames of one size make. At most ``MAX_STILLS`` pictures are kept, evenly."""
     start = frames[0].seconds
     stills = [
-        Still(i, frame.picture, frames[i + 1].twin if i + 1 < len(frames) else None)
+        Still(i, frame.whole, frames[i + 1].twin if i + 1 < len(frames) else None)
         for i, frame in enumerate(frames)
-        if frame.picture is not None
+        if frame.whole is not None
     ]
     if len(stills) > MAX_STILLS:
         kept = np.linspace(0, len(stills) - 1, MAX_STILLS).round().astype(int)

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,12 +53,11 @@ class RunLog:
             raise self._not_writable(error) from None
 
     def close(self) -> None:
+        """What could not be written by now has been told by :meth:`flush`, or is past the last checkpoint."""
         if self._file is not None:
             file, self._file = self._file, None
-            try:
+            with suppress(OSError):
                 file.close()
-            except OSError as error:
-                raise self._not_writable(error) from None
 
     def _not_writable(self, error: OSError) -> AniMatrixError:
         return AniMatrixError(
@@ -109,13 +109,15 @@ class Board:
 
     def write(self, step: int, group: str, numbers: Mapping[str, Any]) -> None:
         if self._writer is not None:
-            for name, value in numbers.items():
-                if isinstance(value, int | float):
-                    self._writer.add_scalar(f"{group}/{name}", value, step)
+            with suppress(OSError):  # log.jsonl holds the same, and says when the disk is full
+                for name, value in numbers.items():
+                    if isinstance(value, int | float):
+                        self._writer.add_scalar(f"{group}/{name}", value, step)
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with suppress(OSError):
+                self._writer.close()
 
 
 class Speaker:

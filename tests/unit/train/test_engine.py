@@ -146,6 +146,21 @@ def test_pictures_and_the_export_are_of_the_average(tmp_path):
     assert json.loads((tmp_path / "export" / "says.json").read_text()) == pytest.approx(says)
 
 
+def test_tensorboard_has_the_same_figures_and_none_twice(tmp_path):
+    loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    log = {"every": 2, "tensorboard": True}
+    one = trainer(tmp_path, log=log)
+    one.save = lambda: None  # cut off at step 5, with nothing saved since step 0
+    one.run(until=5)
+    trained(tmp_path, log=log)
+    events = loader.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    read = [row["loss"] for row in rows(tmp_path) if "loss" in row]
+    told = {e.step: e.value for e in events.Scalars("train/loss")}
+    assert [told[step] for step in range(2, 13, 2)] == pytest.approx(read)
+    assert {e.step for e in events.Scalars("probe/one")} == {5, 10}
+
+
 def test_a_finished_run_is_left_alone_and_a_lost_export_is_made_again(tmp_path, capsys):
     trained(tmp_path)
     log, export = (tmp_path / "log.jsonl").read_bytes(), tmp_path / "export" / "net.safetensors"

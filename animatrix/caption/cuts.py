@@ -148,6 +148,11 @@ class CutFinder:
         before = [self._looks[k] for k in _spread(start - 1, -1, max(self._shot - self._first, 0), rate)]
         after = [self._looks[k] for k in _spread(i, 1, end - self._first - 1, rate)]
         length = i - start
+        if length <= self.limits.flash * rate:
+            leap = min(self._steps[start], self._steps[i])
+            left = distance(self._looks[start - 1], self._looks[i])
+            if leap > self.limits.least_flash and left < self.limits.flash_left * leap:
+                return []  # in one step to white and back: an impact frame
         # what is left of a fade is alike by less: a flash must only resemble, a fade must agree
         least = self.limits.same_ncc if length <= self.limits.flash * rate else self.limits.faded_ncc
         if length <= self.limits.blackout * rate and _same_place(before, after, least, self.limits):

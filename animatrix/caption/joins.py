@@ -226,7 +226,7 @@ def ramp(pictures: np.ndarray, longest: int) -> Ramp | None:
     best = int(square.argmin())
     first, last = int(starts[best]), int(stops[best])
     inner = np.flatnonzero(kept[first : last + 1]) + first
-    if not len(inner):
+    if not len(inner) or not kept[max(first - 1, 0) : last + 2].all():
         return None
     patch = np.minimum(np.abs(from_a[inner]), np.abs(pictures[1:-1][inner] - b)).mean(1) / change
     middle = inner[np.abs(share[inner] - 0.5) < 0.25]

@@ -62,7 +62,7 @@ def reconstruction_loss(y: Tensor, x: Tensor) -> Tensor:
         each = each + 0.15 * torch.log(d.diff(dim=dim).abs().flatten(1).mean(1) + 0.01)
     # Pair by pair, so that a pair of equal pictures asks for equal pictures, whatever moves elsewhere.
     pairs = torch.log(d.diff(dim=2).abs().mean((1, 3, 4)) + 0.002)
-    return (each + 0.5 * pairs.mean(1)).mean()
+    return (each + 0.25 * pairs.mean(1)).mean()
 
 
 class ShardSampler:

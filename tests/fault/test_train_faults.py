@@ -168,10 +168,12 @@ def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(tmp_path, f
 
 
 def test_a_log_that_cannot_grow_is_one_clear_line(tmp_path, full_disk):
-    one = trainer(tmp_path, log={"every": 1})
-    one.run(until=2)
-    full_disk(max((tmp_path / "log.jsonl").stat().st_size, (tmp_path / "recipe.yaml").stat().st_size) + 10)
-    with pytest.raises(AniMatrixError, match=r"cannot write .*\.jsonl: file too large"):
+    one = trainer(tmp_path, log={"every": 1, "shown": False})
+    one.run(until=8)
+    log, recipe = ((tmp_path / name).stat().st_size for name in ("log.jsonl", "recipe.yaml"))
+    assert log > recipe  # so that the log is the first that is too large
+    full_disk(log + 10)
+    with pytest.raises(AniMatrixError, match=r"cannot write .*log\.jsonl: file too large"):
         one.run()
 
 

@@ -11,9 +11,7 @@ few numbers. To resume, make the same Trainer again.
 
 from __future__ import annotations
 
-import copy
 import math
-import shutil
 import tempfile
 import time
 from collections.abc import Generator, Iterator
@@ -22,18 +20,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.media.door import written_whole
 from animatrix.train import checkpoint, draws
 from animatrix.train.average import Average
-from animatrix.train.distributed import World, finish_gradients, place, sync_gradients, whole
+from animatrix.train.distributed import World, finish_gradients, place, sync_gradients
 from animatrix.train.optimise import Optimiser
 from animatrix.train.plan import StepPlan, shown_row
 from animatrix.train.prefetch import Loaded, load_ahead
 from animatrix.train.progress import Board, RunLog, Speaker, Sums
 from animatrix.train.recipe import Recipe, as_yaml, changes, is_harmless
+from animatrix.train.shells import Shells, folder_whole
 from animatrix.train.stopping import Stop, sole_run
 from animatrix.train.task import Task, to_device
 
@@ -66,7 +65,7 @@ class Trainer:
         self.speaker = Speaker(recipe.steps, self.world.first)
         self.modules = task.modules()
         self._check_alike()
-        self._shells = {name: _shell(module) for name, module in self.modules.items()}
+        self._shells = Shells(self.modules)
         for module in self.modules.values():
             place(module, self.world, recipe.parallel.gather)
             module.train()
@@ -256,44 +255,16 @@ class Trainer:
     def export(self, folder: Path) -> None:
         """The averaged modules, whole, by :meth:`Task.export`; the folder appears when complete."""
         with self.average.in_place():
-            full = {name: self._whole_state(module) for name, module in self.modules.items()}
+            modules = self._shells.filled(self.modules, self.world.first)
         error = None
         if self.world.first:
-            unfinished, old = (folder.with_name(f"{folder.name}{suffix}") for suffix in (".tmp", ".old"))
             try:
-                for left in (unfinished, old):
-                    shutil.rmtree(left, ignore_errors=True)
-                unfinished.mkdir()
-                self.task.export(
-                    {name: self._filled(name, state) for name, state in full.items()}, unfinished
-                )
-                if folder.exists():
-                    folder.rename(old)
-                unfinished.rename(folder)
-                shutil.rmtree(old, ignore_errors=True)
-            except OSError as problem:
-                shutil.rmtree(unfinished, ignore_errors=True)
-                reason = (problem.strerror or str(problem)).lower()
-                error = AniMatrixError(
-                    Code.NOT_WRITABLE,
-                    f"cannot write {folder}: {reason}",
-                    "make room and run the same command again: the training itself is saved",
-                )
+                with folder_whole(folder) as unfinished:
+                    self.task.export(modules, unfinished)
+            except AniMatrixError as problem:
+                error = problem
         self.world.agree(error)
         self.speaker.say(f"exported to {folder}")
-
-    def _whole_state(self, module: nn.Module) -> dict[str, Tensor]:
-        state = {}
-        for name, tensor in module.state_dict().items():
-            value = whole(tensor)
-            if self.world.first:
-                state[name] = value.detach().to("cpu", copy=True)
-        return state
-
-    def _filled(self, name: str, state: dict[str, Tensor]) -> nn.Module:
-        module = copy.deepcopy(self._shells[name])
-        module.load_state_dict(state, assign=True)
-        return module.eval()
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -403,20 +374,6 @@ class Trainer:
             self.speaker.say(
                 f"stopped {stop.reason} at step {self.step}, saved; to go on, run the same command"
             )
-
-
-def _shell(module: nn.Module) -> nn.Module:
-    """A copy on the CPU without memory for its parameters, to be filled when the weights are exported."""
-    parameters = module.named_parameters()
-    meta: dict[int, Any] = {
-        id(p): nn.Parameter(torch.empty_like(p, device="meta"), requires_grad=p.requires_grad)
-        for _, p in parameters
-    }
-    shell = copy.deepcopy(module, meta)
-    for part in shell.modules():
-        for name, buffer in part.named_buffers(recurse=False):
-            part._buffers[name] = buffer.cpu()
-    return shell
 
 
 def _names(loaded: Loaded) -> list[str]:

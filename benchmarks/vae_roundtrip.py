@@ -3,7 +3,7 @@
     python benchmarks/vae_roundtrip.py [--vae weights/nano/vae] [--split tune] [--count 40] [--clips 24] [-v]
 
 Pixels: PSNR of whole clips of held-out designs in [0, 255] (mean of the clips' dB; ``worst_frame``: of each
-clip's worst frame), without noise and with a little on the normalised latents, as a diffusion model leaves it.
+clip's worst frame), without noise and with some on the normalised latents, as a diffusion model leaves it.
 Reading: cases of 160x96 whose field AniCaption's measures read right are sent through the autoencoder and
 read again: ``kept`` of ``right``, with a 95 % Wilson interval; ``staged`` counts those in which something
 happens (an impact frame, a camera that moves, a drawing held or not) and not only its absence. Latents: each

@@ -49,10 +49,11 @@ class Stream:
 
 @dataclass(frozen=True)
 class _Table:
-    """Items of one kind, and the running sums of their weights."""
+    """Items of one kind, the running sums of their weights, and their share of the pool's items that fit."""
 
     index: np.ndarray
     sums: np.ndarray
+    share: float
 
     def at(self, u: float) -> int:
         return int(self.index[np.searchsorted(self.sums, u * self.sums[-1], side="right")])
@@ -117,7 +118,8 @@ class Sampler:
                 "check the sizes and lengths of the sources",
             )
         holding = [(stream, found[kind]) for stream, found in tables if kind in found]
-        sums = np.cumsum([stream.weight for stream, _ in holding])
+        # A source that has few items of the kind gives few: they would be shown over and over.
+        sums = np.cumsum([stream.weight * table.share for stream, table in holding])
         stream, table = holding[
             min(int(np.searchsorted(sums, of_source * sums[-1], side="right")), len(sums) - 1)
         ]
@@ -151,7 +153,8 @@ class Sampler:
         for number, kind in enumerate(KINDS):
             chosen = fits & (kinds == number)
             if chosen.any():
-                found[kind] = _Table(index[chosen], np.cumsum(weights[chosen]))
+                share = chosen.sum() / fits.sum()
+                found[kind] = _Table(index[chosen], np.cumsum(weights[chosen]), float(share))
         return found
 
     def _pool(self, stream: Stream, shards: int) -> tuple[list[_Columns], np.ndarray]:

@@ -13,6 +13,7 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.train import draws
 from animatrix.train.curriculum import CurriculumRecipe, Pacing
 from animatrix.train.data.cards import KINDS
+from animatrix.train.data.sampling import Sampler, Stream
 from animatrix.train.plan import Bucket, shown_row
 
 STAGES = [
@@ -145,6 +146,23 @@ def test_replay_keeps_what_came_before_above_its_floor(tmp_path):
             assert min([*setting.mix[:earlier], 1.0]) >= replay - 1e-9
     none = stocked(recipe(tmp_path, steps=200, curriculum=curriculum(replay=0)))
     assert none.curriculum.setting(199).mix == pytest.approx((0.05, 0.3, 0.65))
+
+
+def test_a_source_with_few_items_of_a_kind_gives_few_of_them():
+    class Moving(Stock):
+        def kind(self, index):
+            return KINDS[0] if index % 64 < 4 else KINDS[1]
+
+    class Quiet(Stock):
+        def kind(self, index):
+            return KINDS[0] if index % 2 else KINDS[1]
+
+    streams = [Stream(Moving("moving", 64), 1.0, 64, 0.0), Stream(Quiet("quiet", 64), 1.0, 64, 0.0)]
+    of = {stream.source.name: [stream.source.card(i) for i in range(64)] for stream in streams}
+    sampler = Sampler(0, streams, lambda source, shard: of[source])
+    drawn = [sampler.draw(step, 0, Bucket(9, 48, 32), (1.0, 0.0, 0.0)) for step in range(900)]
+    assert {d.kind for d in drawn} == {"style"}
+    assert sum(d.source == "moving" for d in drawn) / 900 == pytest.approx(4 / 36, abs=0.03)
 
 
 def test_a_bucket_that_no_item_fits_is_told(tmp_path):

@@ -317,8 +317,9 @@ def makers(folder, source, count=1):
     return Makers(work(folder, source), count)
 
 
-def test_workers_make_what_one_process_makes(tmp_path):
-    crew = makers(tmp_path / "a", Stock(count=192), 2)
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_workers_make_what_one_process_makes(tmp_path, count):
+    crew = makers(tmp_path / "a", Stock(count=192), count)
     try:
         crew.need(Job("stock", shard) for shard in range(3))
         for shard in (2, 0, 1):
@@ -336,6 +337,7 @@ def test_workers_make_what_one_process_makes(tmp_path):
     assert all(torch.equal(flown[k], here[k]) for k in here)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_and_a_deadly_item_is_left_out(tmp_path, caplog):
     crew = makers(tmp_path, Stock(count=64, deadly={9}))
     with caplog.at_level(logging.WARNING, "animatrix.train"):

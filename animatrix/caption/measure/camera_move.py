@@ -178,12 +178,13 @@ def camera_move(shot: Shot, limits: CameraMoveThresholds = CAMERA_MOVE) -> list[
         value = DEEPER[leg.value] if name == "layered" and leg.value in DEEPER else leg.value
         # What the frame keeps to is no plate, but it is seen and explained.
         certain = certainty(abs(leg.amount), shot, depth.standing, limits)
-        certain *= sure if name in ("flat", "layered") else 1.0
+        certain *= sure
         findings.append(Finding(value, certain, span, {**_amount(leg, path.size), **seen}))
+    first = findings[0]
     if name in ("orbit", "dolly_zoom"):
-        return [Finding(name, findings[0].confidence * sure, findings[0].span, findings[0].evidence)]
-    if name in ("follow", "follow_pan"):
-        findings.append(Finding(name, findings[0].confidence * sure, findings[0].span, findings[0].evidence))
+        return [Finding(name, first.confidence, first.span, first.evidence)]
+    if name in ("follow", "follow_pan"):  # said with its pan, and as surely, or not at all
+        findings.append(Finding(name, first.confidence, first.span, first.evidence))
     return findings
 
 
@@ -199,32 +200,44 @@ def kind_of(shot: Shot, leg: Leg, depth: Depth, limits: TravelThresholds = TRAVE
             return "dolly_zoom", float(np.clip(0.45 + 0.2 * depth.standing / limits.keeps, 0.5, 0.95))
         if depth.faster > max(depth.slower, limits.layered):
             return "dolly_zoom", 0.5 + 0.4 * depth.faster
-        return _layered(depth.slower, limits)
+        return _layered(depth, limits)
     if leg.component == "angle":
         return "flat", 1.0
+    plate = depth.plate
     if depth.standing >= limits.follows:
         always = depth.standing_always / depth.standing
-        loose = depth.evenly < limits.most_even
-        if leg.component == "x" and (loose or (always > limits.circled and depth.evenly < 0.8)):
+        loose = depth.evenly < limits.most_even or (always > limits.circled and depth.evenly < 0.8)
+        if leg.component == "x" and loose and plate < limits.turned:
             held = depth.points >= DEPTH.least_points  # a figure redrawn on every frame is loose by itself
             return "orbit", float(np.clip(0.5 + 1.5 * (0.8 - depth.evenly), 0.5, 0.9)) if held else 0.4
-        return "follow", float(np.clip(0.5 + 2 * (depth.standing - limits.follows), 0.5, 0.97))
-    if depth.loose > (limits.deep_held if depth.points >= DEPTH.least_points else limits.deep):
+        sure = float(np.clip(0.5 + 2 * (depth.standing - limits.follows), 0.5, 0.97))
+        return "follow", max(sure, 0.97 * _followed(shot, leg))
+    if plate < limits.one_plate and depth.loose > (
+        limits.deep_held if depth.points >= DEPTH.least_points else limits.deep
+    ):
         return "layered", 0.75
-    if depth.slower < limits.layered and abs(leg.amount) >= FOLLOW.least_travel:
-        share = screen_share(shot, leg.first, leg.last)
-        if share is not None and abs(share) <= FOLLOW.most_share:
-            sure = float(np.clip(1.0 - abs(share) / (2 * FOLLOW.most_share), 0.5, 1.0))
-            drawn_along = depth.points >= DEPTH.least_points or easing(shot, leg) > limits.eased
-            return ("follow_pan" if drawn_along else "follow"), sure
-    return _layered(depth.slower, limits)
+    if depth.slower < limits.layered and (sure := _followed(shot, leg)) > 0:
+        drawn_along = depth.points >= DEPTH.least_points or easing(shot, leg) > limits.eased
+        return ("follow_pan" if drawn_along else "follow"), sure
+    return _layered(depth, limits)
 
 
-def _layered(certainty: float, limits: TravelThresholds) -> tuple[str, float]:
-    """``layered`` or ``flat`` by the certainty of a second layer."""
-    if certainty >= limits.layered:
-        return "layered", 0.5 + 0.5 * certainty
-    return "flat", 1.0 - 0.6 * certainty
+def _followed(shot: Shot, leg: Leg) -> float:
+    """How surely the subject keeps its place on the screen over a long move: 0 where it does not."""
+    if abs(leg.amount) < FOLLOW.least_travel:
+        return 0.0
+    share = screen_share(shot, leg.first, leg.last)
+    if share is None or abs(share) > FOLLOW.most_share:
+        return 0.0
+    return float(np.clip(1.0 - abs(share) / (2 * FOLLOW.most_share), 0.5, 1.0))
+
+
+def _layered(depth: Depth, limits: TravelThresholds) -> tuple[str, float]:
+    """``layered`` or ``flat`` by the certainty of a second layer, and of there being one plate."""
+    if depth.slower >= limits.layered:
+        return "layered", depth.slower
+    one = min(1.0, depth.plate / limits.turned) if depth.layers else 1.0
+    return "flat", one * (1.0 - 0.6 * depth.slower)
 
 
 def easing(shot: Shot, leg: Leg) -> float:

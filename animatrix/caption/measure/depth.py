@@ -30,6 +30,11 @@ class Depth:
     points: int = 0
     layers: tuple[Mode, ...] = ()
 
+    @property
+    def plate(self) -> float:
+        """Share of the points that go with the plate itself."""
+        return max((m.share for m in self.layers if abs(m.ratio - 1) < DEPTH.on_plate), default=0.0)
+
     def evidence(self) -> dict[str, float | list[float]]:
         """The numbers, JSON-ready."""
         return {

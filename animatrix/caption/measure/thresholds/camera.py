@@ -182,6 +182,8 @@ class DepthThresholds:
     straight: float = 0.15
     still: float = 0.15
     """Speed in plates below which a point stays put on the screen."""
+    on_plate: float = 0.05
+    """Difference of speed, in plates, up to which a layer is the plate itself."""
     least_slow: float = 0.15
     most_slow: float = 0.76
     least_fast: float = 1.25
@@ -216,6 +218,10 @@ class TravelThresholds:
     """Among the points that move, the share that goes with the first layer below which there is no plate."""
     circled: float = 0.8
     """Share of the standing points that stand over several drawings too: a runner's do not, a model's do."""
+    turned: float = 0.45
+    one_plate: float = 0.6
+    """Share of the points that go with the plate from which it is no set turned about the figure, or no
+    continuous depth. Measured: up to 0.25 in orbits, 0.33 to 0.85 where a figure is followed over a plate."""
     deep: float = 0.42
     deep_held: float = 0.45
     """Share of points of no layer from which depth is continuous, over several drawings and within one."""

@@ -66,6 +66,9 @@ class CadenceTagThresholds:
     least_even: float = 0.33
     """Share of moving points that go with one layer, below which the set is in depth. Measured: 0.04 to 0.23
     there, 0.43 and more under a figure on ones."""
+    plain_change: float = 0.8
+    """Change, as drawings count it, from which a drawing on every frame under a moving camera is not taken
+    for a prop that slides at its own speed. Measured: 0.4 to 0.6 for such props, mostly above 0.7 on ones."""
 
 
 DRAWING_CADENCE = CadenceTagThresholds()

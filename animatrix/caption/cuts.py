@@ -232,6 +232,9 @@ def gradual_kind(lie: Ramp, limits: CutThresholds = CUTS) -> str:
     dissolves = lie.blended < limits.most_blended and lie.dip < limits.least_dip
     dissolves |= lie.blended < limits.sure_blended  # alike pictures, whose blend has as much contrast
     wipes = lie.laid < limits.most_laid
+    # figures redrawn meanwhile leave more unexplained; a share that rises as evenly as a wiper goes makes up
+    even = lie.error < limits.even_wipe and lie.laid < limits.even_laid
+    wipes |= even and lie.laid < limits.rather_laid * lie.blended
     if dissolves and wipes:
         return "dissolve" if lie.blended < lie.laid else "wipe"
     return "dissolve" if dissolves else "wipe" if wipes else ""

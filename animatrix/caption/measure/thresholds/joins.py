@@ -60,6 +60,11 @@ class CutThresholds:
     most_blended: float = 0.5
     sure_blended: float = 0.12
     least_dip: float = 0.86
+    even_wipe: float = 0.06
+    even_laid: float = 0.27
+    rather_laid: float = 0.5
+    """A share that rises with so little error is a wipe's even when the patchwork leaves more unexplained,
+    as long as it leaves half of what a blend does: figures are redrawn while the wipe goes over them."""
     most_laid: float = 0.19
     """Change that neither a blend nor a patchwork explains. Within a dissolve a patchwork leaves 0.25, within
     a wipe a blend leaves 0.33; a blend loses up to half of the variance."""

@@ -233,10 +233,10 @@ def _followed(shot: Shot, leg: Leg) -> float:
 
 
 def _layered(depth: Depth, limits: TravelThresholds) -> tuple[str, float]:
-    """``layered`` or ``flat`` by the certainty of a second layer, and of there being one plate."""
+    """``layered`` or ``flat`` by the certainty of a second layer, and of most points going as one."""
     if depth.slower >= limits.layered:
         return "layered", depth.slower
-    one = min(1.0, depth.plate / limits.turned) if depth.layers else 1.0
+    one = min(1.0, depth.layers[0].share / limits.turned) if depth.layers else 1.0
     return "flat", one * (1.0 - 0.6 * depth.slower)
 
 

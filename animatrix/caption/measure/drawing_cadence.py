@@ -13,6 +13,7 @@ from animatrix.caption.measure.cadence import Drawings, drawing_starts
 from animatrix.caption.measure.registry import Abstention, Finding, measures
 from animatrix.caption.measure.shot import Shot
 from animatrix.caption.measure.thresholds import DRAWING_CADENCE, CadenceTagThresholds
+from animatrix.caption.measure.transition import fades
 
 NAMES = {1: "ones", 2: "twos", 3: "threes", 4: "fours_or_slower"}
 
@@ -33,8 +34,10 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
     }
     if drawings.noise > limits.most_noise:
         return Abstention("the whole picture changes on every frame", numbers)
-    if drawings.flash.mean() > limits.most_flash:
+    if shot.drawings.flash.mean() > limits.most_flash:
         return Abstention("most frames flash", numbers)
+    if drawings.flash.mean() > limits.most_joined:
+        return Abstention("most of the shot is fades and joins", numbers)
     if not drawings.new.any():
         worst = float(np.percentile(drawings.change[~drawings.flash], 75)) / drawings.threshold
         numbers["change_over_threshold"] = round(worst, 3)
@@ -67,12 +70,13 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
 
 
 def _outside_joins(shot: Shot) -> Drawings:
-    """The shot's drawings; a step within a dissolve or a wipe says nothing of them, as one of a flash."""
+    """The shot's drawings; a step within a fade, a dissolve or a wipe says nothing of them, as one of a
+    flash."""
     drawings = shot.drawings
     joined = np.zeros(len(drawings.new), bool)
-    for join in shot.joins:
-        if join.last > join.first:
-            joined[max(join.first - 1, 0) : max(join.last + 1, 0)] = True
+    gradual = [(join.first, join.last) for join in shot.joins if join.last > join.first]
+    for first, last in gradual + [(first, last) for _, first, last, _, _ in fades(shot)]:
+        joined[max(first - 1, 0) : max(last + 1, 0)] = True
     return replace(drawings, new=drawings.new & ~joined, flash=drawings.flash | joined)
 
 

@@ -41,6 +41,16 @@ def _at_the_ends(shot: Shot) -> list[Finding]:
 
 def _faded(shot: Shot, limits: TransitionThresholds) -> list[Finding]:
     """Fades and irises at the start and at the end."""
+    return [
+        Finding(value, sure, shot.span(first, last), evidence)
+        for value, first, last, sure, evidence in fades(shot, limits)
+    ]
+
+
+def fades(
+    shot: Shot, limits: TransitionThresholds = TRANSITION
+) -> list[tuple[str, int, int, float, dict[str, float]]]:
+    """The same as value, first and last frame of the container, certainty, evidence."""
     found = []
     for looks, opening in ((shot.looks, True), (shot.looks[::-1], False)):
         best = _rise(looks, shot.fps, limits)
@@ -51,7 +61,7 @@ def _faded(shot: Shot, limits: TransitionThresholds) -> list[Finding]:
             value = "fade_in" if opening else "fade_out"
         if not opening:
             first, last = len(looks) - 1 - last, len(looks) - 1 - first
-        found.append(Finding(value, sure, shot.span(first, last), evidence))
+        found.append((value, first, last, sure, evidence))
     return found
 
 

@@ -35,6 +35,12 @@ def test_runs_are_counted_after_the_camera_is_taken_out(move, cadence):
     assert drawing_runs(frames, estimate_path(frames)) == runs
 
 
+def test_a_fade_does_not_put_the_drawings_on_ones():
+    frames = film(Take("fix", "twos", "painted", seed=47, frames=48)).frames.astype(np.float32)
+    frames[36:] *= np.linspace(0.92, 0.0, 12)[:, None, None, None]
+    assert named(Clip(np.rint(frames).astype(np.uint8), 24.0)) == ["twos"]
+
+
 @pytest.mark.parametrize("rides", ["plate", "screen", "walks"])
 def test_a_background_on_ones_does_not_hide_a_figure_on_twos(rides):
     assert named(film(Take("pan_right", "twos", "textured", seed=42, rides=rides))) == ["twos"]

@@ -59,6 +59,7 @@ class CadenceTagThresholds:
     most_noise: float = 1.0
     """Median-block change above which there is no plate to compare with: rain, dissolves, a lost camera."""
     most_flash: float = 0.34
+    most_joined: float = 0.6
     doubted: float = 0.6
     """What a held drawing's confidence is worth where a beat is suspected."""
     restless: float = 0.7

@@ -54,6 +54,7 @@ TAG_PATHS = {
     "tag_to_frames": "tag_track",
     "tag_to_clock": "tag_clock",
 }
+LEAST_TIME = 0.02  # t below which clean latents are not told from the noisy ones
 CYCLES = (2, 3, 4, 8)  # frames; of the clock: ones to fours, and the 8 of a run cycle
 CLOCK_FEATURES = 2 * len(CYCLES) + 2
 # diffusers means all attention by default, but its patterns match no layer of Wan.
@@ -100,6 +101,10 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tag_temporal_scale: frames per latent frame of the VAE (Wan and nano: 4).
         text_len: text slots the model was trained with (Wan: 512), narrative and tags together.
         tag_slots: how many of them, at the end, a narrative leaves to tags; the largest tag set of a request.
+        predicts: what the last layer says, "velocity" as Wan, or the "clean" latents, from which the velocity
+            follows (x-prediction, Li & He 2511.13720): clean latents lie near few dimensions, noise fills all
+            of them, and a narrow model that must pass it through has no width left. :meth:`forward` returns
+            the velocity either way.
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -134,6 +139,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tag_temporal_scale: int = 4,
         text_len: int = 512,
         tag_slots: int = 64,
+        predicts: str = "velocity",
     ) -> None:
         super().__init__(
             patch_size=patch_size,
@@ -172,6 +178,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         self.tag_to_clock: nn.Linear | None = (
             nn.Linear(tag_temporal_scale * CLOCK_FEATURES, inner_dim, bias=False) if tag_clock else None
         )
+        if predicts not in ("velocity", "clean"):
+            raise ValueError(f"predicts is velocity or clean, not {predicts!r}")
         if image_dim is not None and text_len != 512:
             raise ValueError(f"image embeds need Wan's 512 text slots, not text_len={text_len}")
         for block in self.blocks:
@@ -443,6 +451,9 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         x_BLD = (self.norm_out(x_BLD.float()) * (1 + scale) + shift).type_as(x_BLD)
         x = self.proj_out(x_BLD).reshape(b, f // p_t, h // p_h, w // p_w, p_t, p_h, p_w, -1)
         output = x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
+        if self.config.predicts == "clean":
+            t = timestep.float().clamp(min=1000 * LEAST_TIME).view(b, 1, 1, 1, 1) / 1000
+            output = ((hidden_states[:, : output.shape[1]].float() - output.float()) / t).to(output.dtype)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
 
 

@@ -20,7 +20,7 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.model.text import encode_text
 from animatrix.model.vae import AutoencoderNano
 
-NANO_SLOTS = 48
+NANO_SLOTS = 64
 WAN_SLOTS = 512
 _SAMPLED = 1 << 24  # bytes of a tensor above which only a sample of it goes into a fingerprint
 # Parts of an autoencoder that latents do not depend on: a decoder may go on learning.

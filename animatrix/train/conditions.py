@@ -1,0 +1,98 @@
+"""What of a sample's directive and frames the model is told in a training step.
+
+Guidance needs a model that also knows what it does *without* tags, without text and without both
+(classifier-free guidance, Ho & Salimans 2207.12598), and a user asks for a handful of tags out of the two
+dozen that a complete directive has. So conditions are left out at random: the whole channel, or single tags
+at a random rate. Keyframes are shown for some samples, at random frames: one model for text-to-video,
+image-to-video and any set of keyframes.
+
+Every choice is a function of (seed, step, place): see :mod:`animatrix.train.draws`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import model_validator
+from torch import Tensor
+
+from animatrix.model.keyframes import empty_condition, place_keyframes
+from animatrix.model.tags import TagBatch
+from animatrix.train import draws
+from animatrix.train.recipe import Section, Share
+
+Place = tuple[int, int]  # the step and the place in its batch that a sample was drawn for
+
+
+class Told(Section):
+    """Shares of samples, in [0, 1].
+
+    neither, text_only, tags_only: which channels are left out; the rest is told both.
+    thin: samples that lose single tags, each at a rate drawn from [0, 1].
+    first_frame: samples that are shown their first frame; keyframes: that are shown one to three random ones
+    (independently of the first).
+    """
+
+    neither: Share = 0.1
+    text_only: Share = 0.1
+    tags_only: Share = 0.15
+    thin: Share = 0.7
+    first_frame: Share = 0.2
+    keyframes: Share = 0.2
+
+    @model_validator(mode="after")
+    def _leaves_both(self) -> Told:
+        if self.neither + self.text_only + self.tags_only > 1:
+            raise ValueError(
+                "neither, text_only and tags_only are shares of the same samples: at most 1 together"
+            )
+        return self
+
+
+def told_tags(tags: TagBatch, told: Told, seed: int, at: Sequence[Place]) -> tuple[TagBatch, list[bool]]:
+    """The tags left to each sample [B,T], and whether its text is left.
+
+    Args:
+        tags: of the complete directives.
+        at: (step, place) of each sample.
+    """
+    mask, texts = tags.mask.clone(), []
+    for row, (step, place) in enumerate(at):
+        rng = draws.rng(seed, "told", step, place)
+        u, thinned, rate = rng.random(), rng.random() < told.thin, rng.random()
+        keep = rng.random(mask.shape[1]) >= (rate if thinned else 0.0)
+        no_tags = u < told.neither + told.text_only
+        silent = told.neither + told.text_only + told.tags_only
+        no_text = u < told.neither or told.neither + told.text_only <= u < silent
+        mask[row] &= tags.mask.new_tensor(keep) & (not no_tags)
+        texts.append(not no_text)
+    return tags._replace(mask=mask), texts
+
+
+def shown_keyframes(
+    latents: Tensor, keys: Tensor, index: Tensor, told: Told, seed: int, at: Sequence[Place]
+) -> Tensor:
+    """Mask and condition [B,4+C,F,h,w] of Wan's image-to-video layout.
+
+    Args:
+        latents: clean latents [B,C,F,h,w]; latent frame 0 is that of frame 0 alone.
+        keys, index: single-picture latents [B,K,C,h,w] of some frames and which these are [B,K], -1 for one
+            that lies past the end.
+        at: (step, place) of each sample.
+    """
+    condition = empty_condition(latents)
+    if latents.shape[2] == 1:  # one picture: showing it would leave nothing to make
+        return condition
+    for row, (step, place) in enumerate(at):
+        rng = draws.rng(seed, "keyframes", step, place)
+        first, some = rng.random() < told.first_frame, rng.random() < told.keyframes
+        order = rng.permutation(index.shape[1])[: int(rng.integers(1, 4))]
+        if first:
+            given = latents[row : row + 1, :, 0]
+            place_keyframes(condition, index.new_tensor([row]), index.new_tensor([0]), given)
+        chosen = [int(k) for k in np.sort(order) if some and index[row, k] > 0]
+        if chosen:
+            rows = index.new_tensor([row] * len(chosen))
+            place_keyframes(condition, rows, index[row, chosen], keys[row, chosen].to(condition))
+    return condition

@@ -1,0 +1,168 @@
+"""Flow matching of an AniMatrix transformer and its tag encoder.
+
+    x_t = (1 - t) x_0 + t eps,   v = eps - x_0,   loss = mean |v_hat - v|^2 per sample
+
+(Lipman et al. 2210.02747). Text encoder and autoencoder are frozen and live with the data; what is trained
+is the transformer, whole or by LoRA, and the tag encoder. Noise, timestep, left-out conditions and shown
+keyframes of a sample are functions of (seed, step, place), drawn on the CPU, so that a step is the same on
+any number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from animatrix.model.tags import TagBatch
+from animatrix.train import draws
+from animatrix.train.conditions import Place, shown_keyframes, told_tags
+from animatrix.train.curriculum import CurriculumRecipe
+from animatrix.train.data.recipe import DataRecipe
+from animatrix.train.data.samples import Item, Samples
+from animatrix.train.flow_model import FlowModel, Parts, build, export
+from animatrix.train.plan import Draw, StepPlan
+from animatrix.train.recipe import Recipe, TaskKind
+from animatrix.train.task import Losses, to_device
+from animatrix.train.timesteps import QUANTILES, timestep
+
+PROBE_STEP = -1  # the "step" of held-out samples: their noise never changes
+
+
+@dataclass
+class FlowBatch:
+    """Clean latents and noise [B,C,F,h,w], condition [B,4+C,F,h,w] or None, t [B], text [B,S,D], tags."""
+
+    names: list[str]
+    latents: Tensor
+    noise: Tensor
+    condition: Tensor | None
+    t: Tensor
+    text: Tensor
+    tags: TagBatch
+
+
+class FlowTask:
+    """See the module's text."""
+
+    name = "flow"
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+        self.model: FlowModel = recipe.model
+        self.parts: Parts = build(self.model, recipe.seed)
+        self.samples = Samples(recipe, self.parts.encoder)
+        self.null_text = self.parts.encoder.text([""])[0]
+
+    def modules(self) -> dict[str, nn.Module]:
+        found: dict[str, nn.Module] = {"transformer": self.parts.transformer}
+        if self.parts.tag_encoder is not None:
+            found["tag_encoder"] = self.parts.tag_encoder
+        return found
+
+    def plan(self, step: int) -> StepPlan:
+        return self.samples.plan(step)
+
+    def load(self, plan: StepPlan, draws_: Sequence[Draw]) -> FlowBatch:
+        items = self.samples.load(plan, draws_)
+        # Not the plan's step: a control shows draws again at other steps, with the noise they had.
+        at = [(d.step, d.place) for d in draws_]
+        uniform = float(plan.notes.get("uniform_share", 0.0))
+        seed, part = self.recipe.seed, self.model.part_of_noise
+        t = [timestep(seed, step, place, plan.shift, uniform, part) for step, place in at]
+        return self._batch(items, at, t)
+
+    def _batch(self, items: Sequence[Item], at: Sequence[Place], t: Sequence[float]) -> FlowBatch:
+        seed, told = self.recipe.seed, self.model.told
+        latents = torch.stack([item.latents for item in items]).float()
+        tags = self._tags(items, still=latents.shape[2] == 1)
+        tags, with_text = told_tags(tags, told, seed, at)
+        text = torch.stack(
+            [item.text if kept else self.null_text for item, kept in zip(items, with_text, strict=True)]
+        )
+        noise = torch.stack(
+            [torch.randn(latents.shape[1:], generator=draws.generator(seed, "noise", *place)) for place in at]
+        )
+        condition = None
+        if self.parts.takes_condition:
+            keys = torch.stack([item.keys for item in items]).float()
+            index = torch.stack([item.key_index for item in items])
+            condition = shown_keyframes(latents, keys, index, told, seed, at)
+        return FlowBatch(
+            [item.name for item in items],
+            latents,
+            noise,
+            condition,
+            torch.tensor(t),
+            self._padded(text),
+            tags,
+        )
+
+    def _tags(self, items: Sequence[Item], still: bool) -> TagBatch:
+        encoder = self.parts.rows
+        tags = encoder.tokenize([item.directive for item in items], self.model.tag_slots)
+        # A single picture shows no timing: tags that hold for some frames only are not claimed of it.
+        return tags._replace(mask=tags.mask & tags.whole) if still else tags
+
+    def _padded(self, text: Tensor) -> Tensor:
+        slots = self.parts.transformer.config.text_len - text.shape[1]
+        return nn.functional.pad(text.float(), (0, 0, 0, slots))
+
+    def loss(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Losses:
+        each = self._error(modules, batch).flatten(1).mean(1)
+        floor = self.model.even_below
+        weight = (batch.t / floor).clamp(max=1).square() if floor else 1.0
+        return Losses(each * weight, {})
+
+    def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
+        """Squared error of the velocity [B,C,F,h,w]."""
+        t = batch.t.view(-1, 1, 1, 1, 1)
+        x = (1 - t) * batch.latents + t * batch.noise
+        if batch.condition is not None:
+            x = torch.cat([x, batch.condition], 1)
+        tags = modules["tag_encoder"](batch.tags) if "tag_encoder" in modules else None
+        v = modules["transformer"](x, batch.t * 1000, batch.text, tags=tags, return_dict=False)[0]
+        return (v.float() - (batch.noise - batch.latents)).square()
+
+    @torch.no_grad()
+    def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
+        """Loss on held-out samples at nine fixed timesteps and fixed noise, per kind and per timestep."""
+        found: dict[str, list[float]] = {}
+        for group in self.samples.held_out():
+            kinds, items = [d.kind for d in group.draws], self.samples.load(group, group.draws)
+            for i, t in enumerate(QUANTILES):
+                at = [(PROBE_STEP, 1000 * i + d.place) for d in group.draws]
+                batch = self._batch(items, at, [t] * len(items))
+                each = self._error(modules, to_device(batch, self.device)).flatten(1).mean(1).tolist()
+                for kind, value in zip(kinds, each, strict=True):
+                    found.setdefault(f"probe/{kind}", []).append(value)
+                    found.setdefault(f"probe/q{i}", []).append(value)
+        figures = {name: sum(values) / len(values) for name, values in sorted(found.items())}
+        self.samples.heed(figures)
+        return figures
+
+    def show(self, modules: Mapping[str, nn.Module], folder: Path, step: int) -> None:
+        from animatrix.train.samples import show
+
+        show(self, modules, folder, step)
+
+    def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
+        export(self.model, self.parts, modules, folder, self.shift)
+
+    @property
+    def shift(self) -> float:
+        """Of the last stage: what sampling should use."""
+        return self.recipe.curriculum.stages[-1].shift
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.samples.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.samples.load_state_dict(state)
+
+
+TASK = TaskKind(FlowTask, FlowModel, DataRecipe, CurriculumRecipe)

@@ -1,0 +1,165 @@
+"""The models of a flow-matching recipe: built, and written out again in the diffusers layout.
+
+model: {backbone: nano, vae: weights/nano/vae, text: weights/nano}
+model: {backbone: wan2.1-t2v-1.3b, weights: Wan2.1-T2V-1.3B/transformer, vae: ..., text: ..., lora: {rank:
+32}}
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import nn
+
+from animatrix.model.tags import TagEncoder
+from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
+from animatrix.model.vae import TEMPORAL
+from animatrix.train.conditions import Told
+from animatrix.train.data.encoders import NANO_SLOTS, NanoEncoder, WanEncoder
+from animatrix.train.recipe import Section
+
+if TYPE_CHECKING:
+    from animatrix.generate.pipeline import AniMatrixPipeline
+
+# image-to-video layout: noisy latents, mask, condition
+NANO: dict[str, Any] = {
+    "num_attention_heads": 4,
+    "attention_head_dim": 64,
+    "freq_dim": 256,
+    "ffn_dim": 768,
+    "num_layers": 7,
+    "rope_max_seq_len": 64,
+    "predicts": "clean",
+}
+TagPath = Literal["tag_cross_attention", "tag_adaln", "tag_track", "tag_clock"]
+
+
+class LoraRecipe(Section):
+    """Low-rank adapters (Hu et al. 2106.09685) on the linear layers whose names end so."""
+
+    rank: PositiveInt = 32
+    alpha: PositiveInt | None = None
+    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2")
+
+
+class FlowModel(Section):
+    """What is trained.
+
+    Args:
+        backbone: ``nano`` (from nothing), or the name of a Wan backbone.
+        weights: of the backbone, any layout that ``load_transformer`` reads; nothing: from random weights.
+        vae, text: folders of the frozen parts; ``text`` holds ``tokenizer`` and ``text_encoder``.
+        tags: a trained tag encoder to go on from.
+        config: changes to the backbone's config, for small models of the same kind.
+        lora: train adapters (and the tag channel) instead of all weights.
+        tag_paths: how tags enter; none: a model of text alone.
+        tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
+        part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
+        even_below: t below which samples count less, as (t / even_below)^2. Where the clean latents are what
+            is predicted, an error in them is one of 1/t in the velocity, and the least noisy samples would
+            drown the rest. 0: all count alike.
+        checkpointing: recompute activations in the backward pass.
+    """
+
+    backbone: str = "nano"
+    weights: Path | None = None
+    vae: Path
+    text: Path
+    tags: Path | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    lora: LoraRecipe | None = None
+    tag_paths: tuple[TagPath, ...] = ("tag_cross_attention", "tag_adaln", "tag_track", "tag_clock")
+    tag_dim: PositiveInt = 128
+    tag_layers: PositiveInt = 2
+    tag_slots: PositiveInt = 32
+    told: Told = Told()
+    part_of_noise: tuple[float, float] = (0.0, 1.0)
+    even_below: float = Field(0.0, ge=0, le=1)
+    checkpointing: bool = False
+
+    @model_validator(mode="after")
+    def _noise_is_an_interval(self) -> FlowModel:
+        if not 0 <= self.part_of_noise[0] < self.part_of_noise[1] <= 1:
+            raise ValueError("part_of_noise is two numbers from 0 to 1, the smaller first")
+        return self
+
+
+@dataclass
+class Parts:
+    """Built models. rows: the tag encoder that turns directives into integers, also where none is trained."""
+
+    transformer: AniMatrixTransformer3DModel
+    tag_encoder: TagEncoder | None
+    rows: TagEncoder
+    encoder: NanoEncoder | WanEncoder
+    takes_condition: bool
+
+
+def build(model: FlowModel, seed: int) -> Parts:
+    """Everything on the CPU, fp32; the same weights for the same seed."""
+    encoder = NanoEncoder.load(model.vae, model.text)
+    torch.manual_seed(seed)
+    tag_encoder = TagEncoder(dim=model.tag_dim, num_layers=model.tag_layers)
+    options = {option: option in model.tag_paths for option in TAG_PATHS.values()}
+    z = encoder.channels
+    config = NANO | {
+        "in_channels": 2 * z + TEMPORAL,
+        "out_channels": z,
+        "text_dim": encoder.text_dim,
+        "tag_dim": model.tag_dim,
+        "text_len": NANO_SLOTS + model.tag_slots,
+        "tag_slots": model.tag_slots,
+    }
+    transformer = AniMatrixTransformer3DModel(**(config | options | model.config))
+    init_weights(transformer)
+    return Parts(
+        transformer.train(),
+        tag_encoder.train() if model.tag_paths else None,
+        tag_encoder,
+        encoder,
+        takes_condition=transformer.config.in_channels > transformer.config.out_channels,
+    )
+
+
+def init_weights(model: AniMatrixTransformer3DModel) -> None:
+    """Silent heads to start from: diffusers leaves torch's defaults, made for loading, not for training."""
+    for block in model.blocks:
+        nn.init.zeros_(block.attn1.to_out[0].bias)
+        nn.init.zeros_(block.attn2.to_out[0].weight)
+        nn.init.zeros_(block.attn2.to_out[0].bias)
+    nn.init.zeros_(model.proj_out.weight)
+    nn.init.zeros_(model.proj_out.bias)
+
+
+def pipeline(parts: Parts, modules: Mapping[str, nn.Module], shift: float) -> AniMatrixPipeline:
+    """The modules with their frozen parts, as a pipeline that samples with this timestep shift."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from animatrix.generate.pipeline import AniMatrixPipeline
+
+    encoder = parts.encoder
+    return AniMatrixPipeline(
+        tokenizer=encoder.tokenizer,
+        text_encoder=encoder.text_encoder,
+        vae=encoder.vae,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=shift),
+        transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
+        tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder")),
+    )
+
+
+def export(
+    model: FlowModel, parts: Parts, modules: Mapping[str, nn.Module], folder: Path, shift: float
+) -> None:
+    """A pipeline in the diffusers layout, bf16."""
+    pipe = pipeline(parts, modules, shift)
+    for name, part in pipe.components.items():
+        if isinstance(part, nn.Module):
+            setattr(pipe, name, copy.deepcopy(part).cpu().eval().requires_grad_(False).to(torch.bfloat16))
+    pipe.save_pretrained(folder, safe_serialization=True)

@@ -1,0 +1,159 @@
+"""Flow matching: what a step computes, and that it depends on the step alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from animatrix.model.tags import TagBatch
+from animatrix.train.conditions import Told, shown_keyframes, told_tags
+from animatrix.train.engine import Trainer
+from animatrix.train.recipe import check_recipe, task_kind
+from animatrix.train.timesteps import shifted, timestep, unshifted
+
+
+def tags_of(batch: int, width: int) -> TagBatch:
+    ones = torch.ones(batch, width, dtype=torch.long)
+    return TagBatch(ones, ones, torch.zeros(batch, width, 2), ones.bool(), ones.bool())
+
+
+def places(count: int) -> list[tuple[int, int]]:
+    return [(7, place) for place in range(count)]
+
+
+def test_shift_and_back():
+    assert shifted(0.5, 3.0) == pytest.approx(0.75)
+    assert unshifted(shifted(0.3, 5.0), 5.0) == pytest.approx(0.3)
+    found = [timestep(0, step, 0, 5.0, within=(0.875, 1.0)) for step in range(200)]
+    assert min(found) >= 0.875 and max(found) <= 1 and max(found) - min(found) > 0.1
+
+
+def test_uniform_share_visits_low_timesteps_that_a_shift_hardly_does():
+    low = [sum(timestep(0, s, 0, 12.0, share) < 0.3 for s in range(2000)) for share in (0.0, 0.5)]
+    assert low[0] < 0.06 * 2000 < low[1]
+
+
+def test_channels_are_left_out_in_their_shares():
+    told = Told(neither=0.2, text_only=0.1, tags_only=0.3, thin=0.0)
+    tags, texts = told_tags(tags_of(4000, 6), told, 0, places(4000))
+    some = tags.mask.any(1)
+    text = torch.tensor(texts)
+    shares = [(~some & ~text), (~some & text), (some & ~text), (some & text)]
+    assert [round(float(s.float().mean()), 1) for s in shares] == [0.2, 0.1, 0.3, 0.4]
+    assert tags.mask[some].all()  # nothing thinned
+
+
+def test_thinning_leaves_every_number_of_tags():
+    told = Told(neither=0, text_only=0, tags_only=0, thin=1.0)
+    tags, _ = told_tags(tags_of(2000, 8), told, 0, places(2000))
+    assert set(tags.mask.sum(1).tolist()) == set(range(9))
+
+
+def test_keyframes_go_where_they_belong_and_nowhere_else():
+    latents, keys = torch.randn(400, 3, 4, 2, 2), torch.randn(400, 3, 3, 2, 2)
+    index = torch.tensor([[2, 9, -1]]).expand(400, -1)
+    told = Told(first_frame=0.5, keyframes=0.5)
+    condition = shown_keyframes(latents, keys, index, told, 0, places(400))
+    mask, given = condition[:, :4], condition[:, 4:]
+    first = mask[:, 0, 0, 0, 0].bool()
+    assert 0.4 < first.float().mean() < 0.6
+    assert torch.equal(given[first, :, 0], latents[first, :, 0])
+    second = mask[:, 1, 1, 0, 0].bool()  # frame 2 is subframe 1 of latent frame 1
+    assert torch.equal(given[second, :, 1], keys[second, 0])
+    third = mask[:, 0, 3, 0, 0].bool()  # frame 9: subframe 0 of latent frame 3
+    assert torch.equal(given[third, :, 3], keys[third, 1])
+    assert not mask[:, :, 2].any() and not mask[~second][:, :, 1].any()
+    assert second.any() and third.any() and (~second & ~third).any()
+
+
+def test_a_picture_is_never_shown_to_itself():
+    latents = torch.randn(8, 3, 1, 2, 2)
+    none = torch.zeros(8, 0, 3, 2, 2), torch.zeros(8, 0, dtype=torch.long)
+    condition = shown_keyframes(latents, *none, Told(first_frame=1.0, keyframes=1.0), 0, places(8))
+    assert not condition.any()
+
+
+@pytest.fixture(scope="module")
+def recipe_of(tiny_model, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+
+    def recipe(out, **changes):
+        source = {"name": "everyday", "count": 64, "first": 64, "size": [32, 32], "frames": 9}
+        return check_recipe(
+            {
+                "task": "flow", "out": str(out), "steps": 4, "batch": 4, "precision": "fp32",
+                "prefetch": 0, "ema": 0.5, "optimiser": {"lr": 1e-3}, "log": {"every": 1, "tensorboard": False},
+                "model": {
+                    "vae": str(tiny_model / "vae"), "text": str(tiny_model), "tag_dim": 16, "tag_layers": 1,
+                    "config": {
+                        "num_attention_heads": 2, "attention_head_dim": 12, "ffn_dim": 32, "num_layers": 2,
+                        "freq_dim": 16, "rope_max_seq_len": 32,
+                    },
+                },
+                "data": {
+                    "sources": [source], "buckets": ["32x32x1", "32x32x9"], "cache": str(cache), "workers": 0,
+                    "held_out": 1,
+                },
+                **changes,
+            }
+        )  # fmt: skip
+
+    return recipe
+
+
+def trained(recipe, until=None):
+    task = task_kind("flow").build(recipe, torch.device("cpu"))
+    trainer = Trainer(recipe, task)
+    trainer.run(until=until)
+    return trainer, task
+
+
+def test_two_legs_of_flow_training_are_one(recipe_of, tmp_path):
+    whole, _ = trained(recipe_of(tmp_path / "whole"))
+    trained(recipe_of(tmp_path / "legs"), until=2)
+    legs, _ = trained(recipe_of(tmp_path / "legs"))
+    for name, tensor in whole.tensors().items():
+        assert torch.equal(tensor, legs.tensors()[name]), name
+
+
+def test_training_lowers_the_held_out_loss_and_exports_a_pipeline(recipe_of, tmp_path):
+    from animatrix import AniMatrixPipeline
+
+    recipe = recipe_of(tmp_path, steps=60, optimiser={"lr": 1e-2}, log={"every": 60, "tensorboard": False})
+    task = task_kind("flow").build(recipe, torch.device("cpu"))
+    before = task.probe(task.modules())
+    trainer = Trainer(recipe, task)
+    trainer.run()
+    after = task.probe(trainer.modules)
+    assert {"motion", "q0", "q8"} <= {name.split("/")[-1] for name in before}
+    assert after["q8"] < 0.95 * before["q8"]  # nothing but noise to see: what is learned is the mean
+    pipe = AniMatrixPipeline.from_pretrained(tmp_path / "export")
+    pipe.set_progress_bar_config(disable=True)
+    frames = pipe("a girl", height=32, width=32, num_frames=9, num_inference_steps=2).frames
+    assert frames[0].shape == (9, 32, 32, 3)
+    assert json.loads((tmp_path / "export" / "transformer" / "config.json").read_text())["predicts"] == "clean"
+
+
+def test_a_text_only_model_has_no_tag_encoder(recipe_of, tmp_path):
+    recipe = recipe_of(tmp_path)
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"tag_paths": ()})})
+    task = task_kind("flow").build(recipe, torch.device("cpu"))
+    assert set(task.modules()) == {"transformer"}
+    plan = task.plan(0)
+    losses = task.loss(task.modules(), task.load(plan, plan.draws))
+    assert losses.each.shape == (4,) and torch.isfinite(losses.each).all()
+
+
+def test_low_timesteps_count_less_where_asked(recipe_of, tmp_path):
+    recipe = recipe_of(tmp_path)
+    task = task_kind("flow").build(recipe, torch.device("cpu"))
+    plan = task.plan(0)
+    batch = task.load(plan, plan.draws)
+    batch = dataclasses.replace(batch, t=torch.tensor([0.1, 0.2, 0.5, 1.0]))
+    plain = task.loss(task.modules(), batch).each
+    task.model = task.model.model_copy(update={"even_below": 0.4})
+    even = task.loss(task.modules(), batch).each
+    torch.testing.assert_close(even / plain, torch.tensor([1 / 16, 1 / 4, 1.0, 1.0]))

@@ -139,8 +139,8 @@ class FlowTask:
                 batch = self._batch(items, at, [t] * len(items))
                 each = self._error(modules, to_device(batch, self.device)).flatten(1).mean(1).tolist()
                 for kind, value in zip(kinds, each, strict=True):
-                    found.setdefault(f"probe/{kind}", []).append(value)
-                    found.setdefault(f"probe/q{i}", []).append(value)
+                    found.setdefault(kind, []).append(value)
+                    found.setdefault(f"q{i}", []).append(value)
         figures = {name: sum(values) / len(values) for name, values in sorted(found.items())}
         self.samples.heed(figures)
         return figures

@@ -323,8 +323,8 @@ class Samples:
         return [row[i] for i in range(max(map(len, rows), default=0)) for row in rows if i < len(row)]
 
     def heed(self, figures: Mapping[str, float]) -> None:
-        """Pace the curriculum by held-out losses ``probe/KIND``; holds from the first step not planned."""
-        losses = {kind: figures[f"probe/{kind}"] for kind in KINDS if f"probe/{kind}" in figures}
+        """Pace the curriculum by held-out losses by kind; holds from the first step not planned."""
+        losses = {kind: figures[kind] for kind in KINDS if kind in figures}
         if losses:
             self.curriculum.pacing.heed(self._planned + 1, losses)
 

@@ -269,8 +269,8 @@ def test_figures_pace_from_the_next_step_on_and_change_no_planned_one(tmp_path):
     )
     samples = stocked(made)
     before = [samples.plan(step) for step in range(10)]
-    samples.heed({"probe/style": 1.0, "probe/q0": 3.0})
-    samples.heed({"probe/style": 1.0})
+    samples.heed({"style": 1.0, "q0": 3.0})
+    samples.heed({"style": 1.0})
     assert samples.curriculum.pacing.begun == [0, 10]
     assert [samples.plan(step) for step in range(10)] == before
     assert samples.plan(10).stage == "move"

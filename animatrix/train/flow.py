@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from animatrix.model.tags import TagBatch
 from animatrix.train import draws
+from animatrix.train.attention import quick_attention
 from animatrix.train.conditions import Place, shown_keyframes, told_tags
 from animatrix.train.curriculum import CurriculumRecipe
 from animatrix.train.data.recipe import DataRecipe
@@ -125,7 +126,8 @@ class FlowTask:
         if batch.condition is not None:
             x = torch.cat([x, batch.condition], 1)
         tags = modules["tag_encoder"](batch.tags) if "tag_encoder" in modules else None
-        v = modules["transformer"](x, batch.t * 1000, batch.text, tags=tags, return_dict=False)[0]
+        with quick_attention(x.device):
+            v = modules["transformer"](x, batch.t * 1000, batch.text, tags=tags, return_dict=False)[0]
         return (v.float() - (batch.noise - batch.latents)).square()
 
     @torch.no_grad()

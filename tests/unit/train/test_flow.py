@@ -136,7 +136,9 @@ def test_training_lowers_the_held_out_loss_and_exports_a_pipeline(recipe_of, tmp
     asked = Directive.model_validate({"narrative": "A girl.", "tags": {}, "frames": 9, "fps": 24})
     frames = pipe(asked, height=32, width=32, num_inference_steps=2).frames
     assert frames[0].shape == (9, 32, 32, 3)
-    assert json.loads((tmp_path / "export" / "transformer" / "config.json").read_text())["predicts"] == "clean"
+    assert (
+        json.loads((tmp_path / "export" / "transformer" / "config.json").read_text())["predicts"] == "clean"
+    )
 
 
 def test_a_text_only_model_has_no_tag_encoder(recipe_of, tmp_path):
@@ -159,3 +161,21 @@ def test_low_timesteps_count_less_where_asked(recipe_of, tmp_path):
     task.model = task.model.model_copy(update={"even_below": 0.4})
     even = task.loss(task.modules(), batch).each
     torch.testing.assert_close(even / plain, torch.tensor([1 / 16, 1 / 4, 1.0, 1.0]))
+
+
+def test_plain_attention_is_attention():
+    from torch.nn.functional import scaled_dot_product_attention as attention
+
+    from animatrix.train.attention import PlainAttention
+
+    q, k, v = (torch.randn(2, 3, n, 8, dtype=torch.bfloat16).requires_grad_() for n in (5, 7, 7))
+    with PlainAttention():
+        plain = attention(q, k, v)
+    assert plain.grad_fn.name() != attention(q, k, v).grad_fn.name()
+    torch.testing.assert_close(
+        plain.float(), attention(q.float(), k.float(), v.float()), rtol=0.02, atol=0.02
+    )
+    mask = torch.ones(5, 7, dtype=torch.bool).tril()
+    with PlainAttention():
+        masked = attention(q, k, v, attn_mask=mask)
+    assert torch.equal(masked, attention(q, k, v, attn_mask=mask))

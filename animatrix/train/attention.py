@@ -1,8 +1,8 @@
 """Attention for training on a CPU: plain products instead of the fused kernel.
 
-torch's fused attention for CPUs computes its backward pass three to five times slower than four matrix products
-do at the lengths of small models (measured: 32.4 against 8.6 ms at 16 x 4 heads x 135 x 64 in bfloat16, 127
-against 85 at 420), and was a third of a step. On other devices nothing changes.
+torch's fused attention for CPUs computes its backward pass three to five times slower than four matrix
+products do at the lengths of small models (measured: 32.4 against 8.6 ms at 16 x 4 heads x 135 x 64 in
+bfloat16, 127 against 85 at 420), and was a third of a step. On other devices nothing changes.
 """
 
 from __future__ import annotations

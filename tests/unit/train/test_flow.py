@@ -86,7 +86,8 @@ def recipe_of(tiny_model, tmp_path_factory):
         return check_recipe(
             {
                 "task": "flow", "out": str(out), "steps": 4, "batch": 4, "precision": "fp32",
-                "prefetch": 0, "ema": 0.5, "optimiser": {"lr": 1e-3}, "log": {"every": 1, "tensorboard": False},
+                "prefetch": 0, "ema": 0.5, "optimiser": {"lr": 1e-3},
+                "log": {"every": 1, "tensorboard": False},
                 "model": {
                     "vae": str(tiny_model / "vae"), "text": str(tiny_model), "tag_dim": 16, "tag_layers": 1,
                     "config": {

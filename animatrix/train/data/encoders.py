@@ -138,10 +138,24 @@ class NanoEncoder(_Frozen):
 
 
 class WanEncoder(_Frozen):
-    """Wan's causal autoencoder (2.1: 16 channels, 1/8; 2.2: 48 channels, 1/16) and UMT5."""
+    """Wan's causal autoencoder (2.1: 16 channels, 1/8; 2.2: 48 channels, 1/16) and UMT5.
 
-    def __init__(self, vae: Any, tokenizer: Any, text_encoder: Any, slots: int) -> None:
+    Args:
+        films: also encode what Wan's image-to-video models are shown of a first frame (:meth:`film`).
+        makers_on: device of the copies that go to other processes, where most of the encoding is done.
+    """
+
+    def __init__(
+        self,
+        vae: Any,
+        tokenizer: Any,
+        text_encoder: Any,
+        slots: int,
+        films: bool = False,
+        makers_on: str | None = None,
+    ) -> None:
         super().__init__(vae, tokenizer, text_encoder, slots)
+        self.films, self.makers_on = films, makers_on
         self.temporal = int(self.vae.config.scale_factor_temporal)
         self.spatial = int(self.vae.config.scale_factor_spatial)
 
@@ -153,8 +167,12 @@ class WanEncoder(_Frozen):
         slots: int = WAN_SLOTS,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
+        films: bool = False,
+        makers_on: str | None = None,
     ) -> WanEncoder:
-        """As :meth:`NanoEncoder.load`; the autoencoder stays fp32, as published code runs it."""
+        """As :meth:`NanoEncoder.load`; the autoencoder stays fp32, as published code runs it. ``dtype`` is
+        that of the text encoder.
+        """
         from diffusers import AutoencoderKLWan
         from transformers import AutoTokenizer, UMT5EncoderModel
 
@@ -164,23 +182,39 @@ class WanEncoder(_Frozen):
             AutoTokenizer.from_pretrained(Path(text) / "tokenizer"),
             UMT5EncoderModel.from_pretrained(Path(text) / "text_encoder", dtype=dtype).to(device),
             slots,
+            films,
+            makers_on,
         )
         found.folders = (Path(vae), Path(text))
         return found
 
     def __reduce__(self):
         if self.folders is None:
-            return super().__reduce__()
+            return type(self), (self.vae, self.tokenizer, self.text_encoder, self.slots, self.films)
         weight = next(self.text_encoder.parameters())
-        return type(self).load, (*self.folders, self.slots, str(weight.device), weight.dtype)
+        device = self.makers_on or str(weight.device)
+        return type(self).load, (*self.folders, self.slots, device, weight.dtype, self.films)
+
+    def _dtypes(self) -> str:
+        return super()._dtypes() + (" films" if self.films else "")
+
+    def latents(self, frames: np.ndarray) -> Tensor:
+        return torch.cat([self._encoded(self.pixels(clip[None])) for clip in frames])
+
+    def film(self, frames: np.ndarray, given: bool = True) -> Tensor:
+        """Normalised latents [C,F,h,w] of the first of ``uint8 [T,H,W,3]`` followed by grey, or, where it is
+        not given, of grey alone: the condition of Wan's image-to-video models.
+        """
+        pixels = self.pixels(frames[None])
+        pixels[:, :, 1 if given else 0 :] = 0
+        return self._encoded(pixels)[0]
 
     @torch.no_grad()
-    def latents(self, frames: np.ndarray) -> Tensor:
+    def _encoded(self, pixels: Tensor) -> Tensor:
         from animatrix.generate.conditioning import latent_statistics
 
         # The mode of the posterior, as image-to-video pipelines take it: no randomness to account for.
-        one = [self.vae.encode(self.pixels(clip[None])).latent_dist.mode().float().cpu() for clip in frames]
-        z = torch.cat(one)
+        z = self.vae.encode(pixels).latent_dist.mode().float().cpu()
         mean, inverse = latent_statistics(self.vae, z)
         return ((z - mean) * inverse).bfloat16()
 

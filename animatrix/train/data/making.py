@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from animatrix.train.data.sources import KEYFRAMES, Source, items_of, key_frames
 from animatrix.train.plan import Bucket
 
 if TYPE_CHECKING:
-    from animatrix.train.data.encoders import Encoder
+    from animatrix.train.data.encoders import Encoder, WanEncoder
 
 Tell = Callable[
     [str, int | str], None
@@ -57,17 +57,23 @@ def encoded(
         frames: as :meth:`Source.clip` gives them, not empty.
     Returns:
         latents bf16 [C,F,h,w] (not of a shape of one frame), keys bf16 [K,C,h,w], key_index int64 [K] in
-        frames of the window.
+        frames of the window; ``film`` as latents, where the encoder makes it.
     """
     if shape.frames == 1:
         index = torch.from_numpy(key_frames(card.index, card.frames))
         return {"keys": encoder.latents(frames[:, None])[:, :, 0], "key_index": index}
     chosen = key_frames(card.index, len(frames))
-    return {
+    found = {
         "latents": encoder.latents(frames[None])[0],
         "keys": encoder.latents(frames[chosen][:, None])[:, :, 0],
         "key_index": torch.from_numpy(chosen),
     }
+    return found | ({"film": encoder.film(frames)} if makes_films(encoder) else {})
+
+
+def makes_films(encoder: Encoder | None) -> TypeGuard[WanEncoder]:
+    """Whether items also have what an image-to-video model is shown of their first frame."""
+    return getattr(encoder, "films", False)
 
 
 def made(work: Work, name: str, index: int, shape: Bucket) -> dict[str, Tensor]:
@@ -253,5 +259,7 @@ def _stacked(rows: Sequence[Mapping[str, Tensor]], shape: Bucket, encoder: Encod
     }
     if shape.frames > 1:
         empty["latents"] = torch.zeros(encoder.channels, f, h, w, dtype=torch.bfloat16)
+        if makes_films(encoder):
+            empty["film"] = empty["latents"]
     found = {name: torch.stack([row.get(name, blank) for row in rows]) for name, blank in empty.items()}
     return found | {"good": torch.tensor([bool(row) for row in rows]).to(torch.uint8)}

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from animatrix.errors import EXIT_STATUS, AniMatrixError, Code
-from animatrix.train.data.encoders import load_encoder
 from animatrix.train.data.makers import Job
 from animatrix.train.data.making import is_made
 from animatrix.train.data.samples import Samples
@@ -31,10 +30,7 @@ def prepare(recipe: Recipe) -> int:
     """
     if not recipe.data.cache:
         raise AniMatrixError(Code.BAD_RECIPE, "the recipe keeps no cache", "set data.cache to a folder")
-    model = recipe.model
-    encoder = (
-        load_encoder(model.vae, model.text) if hasattr(model, "vae") and hasattr(model, "text") else None
-    )
+    encoder = recipe.model.encoder() if hasattr(recipe.model, "encoder") else None
     samples = Samples(recipe, encoder)
     try:
         jobs = [Job(s.name, shard) for s in samples.held for shard in range(shards_of(s))]

@@ -23,7 +23,7 @@ from animatrix.knowledge import Directive
 from animatrix.train.curriculum import Control, Curriculum, CurriculumRecipe
 from animatrix.train.data.cards import KINDS, Card
 from animatrix.train.data.makers import Job, Makers
-from animatrix.train.data.making import Work
+from animatrix.train.data.making import Work, makes_films
 from animatrix.train.data.recipe import DataRecipe, SourceRecipe, parse_bucket
 from animatrix.train.data.sampling import Sampler, Stream
 from animatrix.train.data.shards import SHARD_ITEMS, Cache, Damage, read_cards, read_pixels
@@ -52,6 +52,7 @@ class Item:
         keys, key_index: [K,C,h,w] single-image latents of frames ``key_index`` [K]; -1: not among those
             shown. None of them in a bucket of one frame: K is 0.
         text: [S,D], zero past the end.
+        film: [C,F,h,w] latents of the first frame followed by grey, where the encoder makes them.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Item:
     keys: Tensor
     key_index: Tensor
     text: Tensor
+    film: Tensor | None = None
 
 
 class Samples:
@@ -213,14 +215,17 @@ class Samples:
         else:
             self._wait(Job(draw.source, draw.index // SHARD_ITEMS))
             assert self.encoder is not None
-            tables = self.shelf.item(source.key, draw.index, shape, self.encoder.slots)
-        keys, index = tables["keys"], tables["key_index"]
+            films = makes_films(self.encoder)
+            tables = self.shelf.item(source.key, draw.index, shape, self.encoder.slots, films)
+        keys, index, film = tables["keys"], tables["key_index"], None
         if bucket.frames == 1:
             chosen = int(torch.randint(len(keys), (1,), generator=_still(self.seed, draw)))
             latents, keys, index = keys[chosen][:, None], keys[:0], index[:0]
         else:
             assert self.encoder is not None
-            latents = tables["latents"][:, : (bucket.frames - 1) // self.encoder.temporal + 1]
+            length = (bucket.frames - 1) // self.encoder.temporal + 1
+            latents, film = tables["latents"][:, :length], tables.get("film")
+            film = None if film is None else film[:, :length]
             index = torch.where(index < bucket.frames, index, -1)
         directive = source.asked(card, bucket)
         return Item(
@@ -230,6 +235,7 @@ class Samples:
             keys,
             index,
             tables["text"],
+            film,
         )
 
     def _ask(self, bucket: Bucket, draws: Sequence[Draw]) -> list[Job]:

@@ -24,9 +24,11 @@ class Shelf:
         self._bad: dict[Path, str] = {}
         self._lock = threading.Lock()
 
-    def item(self, source: str, index: int, shape: Bucket, slots: int) -> dict[str, Tensor]:
+    def item(
+        self, source: str, index: int, shape: Bucket, slots: int, films: bool = False
+    ) -> dict[str, Tensor]:
         """Tables of one item: keys, key_index, text [slots,D], and latents where the shape has more than one
-        frame.
+        frame, with ``films`` also film.
 
         Args:
             source: key of the source.
@@ -35,6 +37,7 @@ class Shelf:
         """
         shard, row = divmod(index, SHARD_ITEMS)
         names = ["keys", "key_index", "good", *(["latents"] if shape.frames > 1 else [])]
+        names += ["film"] if films and shape.frames > 1 else []
         found = self._row(self.cache.latents(source, shard, shape), row, names)
         if not found.pop("good"):
             raise Damage(f"{source}/{index} could not be made in {shape}")

@@ -130,6 +130,14 @@ class AniMatrixPipeline(WanPipeline):
             expand_timesteps=pipe.config.expand_timesteps,
         )
 
+    def open_tag_channel(self, tag_encoder: TagEncoder) -> None:
+        """Give the channel to a pipeline without: fresh projections, without effect until weights come."""
+        options = {**dict.fromkeys(TAG_PATHS.values(), True), "tag_dim": tag_encoder.config.dim}
+        for name in ("transformer", "transformer_2"):
+            if (model := getattr(self, name)) is not None:
+                self.register_modules(**{name: AniMatrixTransformer3DModel.from_wan(model, **options)})
+        self.register_modules(tag_encoder=tag_encoder)
+
     @property
     def any_expert(self) -> AniMatrixTransformer3DModel:
         """The transformer whose config stands for both: the high-noise one where it is there."""

@@ -191,8 +191,13 @@ def _adapt(pipe: Any, engine: Engine) -> None:
     """Adapters and scheduler of an engine."""
     import diffusers
 
-    from animatrix.model.lora import load_lora
+    from animatrix.model.lora import load_lora, lora_tag_encoder
 
+    if pipe.tag_encoder is None:  # a plain Wan: the first adapter with tags brings it the channel for them
+        brought = (lora_tag_encoder(source) for source in engine.lora)
+        encoder = next((found for found in brought if found is not None), None)
+        if encoder is not None:
+            pipe.open_tag_channel(encoder.to(pipe.any_expert.device, pipe.any_expert.dtype))
     for number, source in enumerate(engine.lora):
         encoder = load_lora(
             source, pipe.transformer, pipe.transformer_2, pipe.tag_encoder, adapter=f"lora{number}"

@@ -59,21 +59,21 @@ def _projections(model: AniMatrixTransformer3DModel) -> dict[str, Tensor]:
 
 def save_lora(
     folder: str | Path,
-    transformer: AniMatrixTransformer3DModel,
+    transformer: AniMatrixTransformer3DModel | None,
     transformer_2: AniMatrixTransformer3DModel | None = None,
     tag_encoder: TagEncoder | None = None,
     *,
     adapter: str = "default",
 ) -> None:
-    """Write the adapters, and with ``tag_encoder`` the tag weights, to ``folder`` (made if need be).
+    """Write the adapters, and with ``tag_encoder`` the tag weights, to ``folder`` (made if need be). One of
+    two experts may be left out.
 
     Raises:
         AniMatrixError: BAD_OPTION when a transformer lacks the adapter; NOT_WRITABLE.
     """
     folder = Path(folder)
-    models = {"transformer": transformer}
-    if transformer_2 is not None:
-        models["transformer_2"] = transformer_2
+    given = {"transformer": transformer, "transformer_2": transformer_2}
+    models = {name: model for name, model in given.items() if model is not None}
     states = {name: _adapter_state(model, adapter) for name, model in models.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in models.items():
@@ -171,11 +171,8 @@ def _adapter_of(file: Path, model: AniMatrixTransformer3DModel) -> tuple[dict[st
     return state, None if config is None else json.loads(config)
 
 
-def _tag_weights(
-    file: Path, models: dict[str, AniMatrixTransformer3DModel], encoder: TagEncoder
-) -> tuple[dict[str, Tensor], TagEncoder]:
-    """Tag weights, each checked to have a place, and an encoder with their rows."""
-    tensors, notes = _read(file)
+def _encoder_of(file: Path, notes: dict[str, str]) -> TagEncoder:
+    """A new encoder with the rows that a tag file says."""
     try:
         config = json.loads(notes[_ENCODER_CONFIG])
         config = {k: v for k, v in config.items() if not k.startswith("_")}
@@ -183,6 +180,15 @@ def _tag_weights(
     except (KeyError, ValueError, TypeError) as e:
         raise AniMatrixError(Code.MODEL_MISMATCH, f"{file} does not say its taxonomy rows ({e})") from None
     fresh.check_rows()
+    return fresh
+
+
+def _tag_weights(
+    file: Path, models: dict[str, AniMatrixTransformer3DModel], encoder: TagEncoder
+) -> tuple[dict[str, Tensor], TagEncoder]:
+    """Tag weights, each checked to have a place, and an encoder with their rows."""
+    tensors, notes = _read(file)
+    fresh = _encoder_of(file, notes)
     if fresh.config.dim != encoder.config.dim:
         raise AniMatrixError(
             Code.MODEL_MISMATCH, f"{file} has tags of width {fresh.config.dim}, not {encoder.config.dim}"
@@ -197,6 +203,35 @@ def _tag_weights(
             shapes = f"{list(tensors[key].shape)}, not {list(place.shape)}"
             raise AniMatrixError(Code.MODEL_MISMATCH, f"{file} does not fit: {key} is {shapes}")
     return tensors, fresh
+
+
+def lora_tag_encoder(folder: str | Path) -> TagEncoder | None:
+    """The tag encoder that travels with a LoRA, or None where none does.
+
+    Raises:
+        AniMatrixError: MODEL_MISMATCH, TAXONOMY_VERSION, FILE_UNREADABLE.
+    """
+    file = Path(folder) / TAG_FILE
+    if not file.is_file():
+        return None
+    tensors, notes = _read(file)
+    fresh = _encoder_of(file, notes)
+    own = {k.removeprefix("tag_encoder."): v for k, v in tensors.items() if k.startswith("tag_encoder.")}
+    first_wrong_key(str(file), fresh.state_dict(), own)
+    fresh.load_state_dict(own)
+    return fresh.eval()
+
+
+def share_tags(file: Path, own: str, other: str, beside: Path | None) -> None:
+    """Complete the tag file of expert ``own`` with the projections of ``other``: those in the file
+    ``beside``, or zeros, with which tags have no effect on that expert.
+    """
+    tensors, notes = _read(file)
+    paths = {k.removeprefix(f"{own}."): v for k, v in tensors.items() if k.startswith(f"{own}.")}
+    known = {} if beside is None else _read(beside)[0]
+    for key, weight in paths.items():
+        tensors[f"{other}.{key}"] = known.get(f"{other}.{key}", torch.zeros_like(weight))
+    _write(file, tensors, notes)
 
 
 def load_lora(

@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from pydantic import model_validator
 from torch import Tensor
 
 from animatrix.model.keyframes import empty_condition, place_keyframes
 from animatrix.model.tags import TagBatch
+from animatrix.model.vae import TEMPORAL
 from animatrix.train import draws
 from animatrix.train.recipe import Section, Share
 
@@ -68,6 +70,37 @@ def told_tags(tags: TagBatch, told: Told, seed: int, at: Sequence[Place]) -> tup
         mask[row] &= tags.mask.new_tensor(keep) & (not no_tags)
         texts.append(not no_text)
     return tags._replace(mask=mask), texts
+
+
+def first_frame_given(latents: Tensor, told: Told, seed: int, at: Sequence[Place]) -> list[bool]:
+    """Which samples of latents [B,C,F,h,w] are shown their first frame; one picture never is."""
+    if latents.shape[2] == 1:
+        return [False] * len(at)
+    return [draws.rng(seed, "keyframes", step, place).random() < told.first_frame for step, place in at]
+
+
+def film_condition(films: Tensor, given: Sequence[bool]) -> Tensor:
+    """Mask and condition [B,4+C,F,h,w] as Wan's image-to-video models take them: ones on the first latent
+    frame where it is given, and the latents of a film [B,C,F,h,w] that shows it and is grey elsewhere.
+    """
+    condition = torch.cat([torch.zeros_like(films[:, :1]).expand(-1, TEMPORAL, -1, -1, -1), films], 1)
+    condition[:, :TEMPORAL, 0] = torch.tensor(given).to(films)[:, None, None, None]
+    return condition
+
+
+def first_frame_held(
+    x: Tensor, clean: Tensor, t: Tensor, given: Tensor, patch: tuple[int, int, int]
+) -> tuple[Tensor, Tensor]:
+    """Input and timesteps of Wan 2.2 TI2V: a given first latent frame is clean, and its tokens are at 0.
+
+    Args:
+        x, clean: noisy and clean latents [B,C,F,h,w]; t: [B] in [0, 1]; given: bool [B].
+    Returns:
+        x with those frames replaced, and timesteps [B,L] in [0, 1000], one per token.
+    """
+    held = given.view(-1, 1, 1, 1, 1) & (torch.arange(x.shape[2], device=x.device) == 0).view(1, 1, -1, 1, 1)
+    free = (~held).expand(-1, 1, -1, *x.shape[3:])[:, 0, :: patch[0], :: patch[1], :: patch[2]]
+    return torch.where(held, clean, x), (free * t.view(-1, 1, 1, 1) * 1000).flatten(1)
 
 
 def shown_keyframes(

@@ -11,6 +11,7 @@ any number of processes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,14 @@ from torch import Tensor, nn
 from animatrix.model.tags import TagBatch
 from animatrix.train import draws
 from animatrix.train.attention import quick_attention
-from animatrix.train.conditions import Place, shown_keyframes, told_tags
+from animatrix.train.conditions import (
+    Place,
+    film_condition,
+    first_frame_given,
+    first_frame_held,
+    shown_keyframes,
+    told_tags,
+)
 from animatrix.train.curriculum import CurriculumRecipe
 from animatrix.train.data.recipe import DataRecipe
 from animatrix.train.data.samples import Item, Samples
@@ -30,13 +38,17 @@ from animatrix.train.plan import Draw, StepPlan
 from animatrix.train.recipe import Recipe, TaskKind
 from animatrix.train.task import Losses, to_device
 from animatrix.train.timesteps import QUANTILES, timestep
+from animatrix.train.wan import check_fits, grey_film
 
 PROBE_STEP = -1  # the "step" of held-out samples: their noise never changes
 
 
 @dataclass
 class FlowBatch:
-    """Clean latents and noise [B,C,F,h,w], condition [B,4+C,F,h,w] or None, t [B], text [B,S,D], tags."""
+    """Clean latents and noise [B,C,F,h,w], condition [B,4+C,F,h,w] or None, t [B], text [B,S,D], tags.
+
+    held: bool [B], samples whose first latent frame is given clean (Wan 2.2 TI2V); None where none is.
+    """
 
     names: list[str]
     latents: Tensor
@@ -45,6 +57,7 @@ class FlowBatch:
     t: Tensor
     text: Tensor
     tags: TagBatch
+    held: Tensor | None = None
 
 
 class FlowTask:
@@ -55,8 +68,12 @@ class FlowTask:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.model: FlowModel = recipe.model
-        self.parts: Parts = build(self.model, recipe.seed)
+        self.parts: Parts = build(self.model, recipe.seed, recipe.precision)
+        check_fits(recipe, self.parts)
         self.samples = Samples(recipe, self.parts.encoder)
+        self._grey: dict[tuple[int, ...], Tensor] = {}
+        if self.parts.fixed_tags is not None:
+            self.parts.fixed_tags.to(device)
         self.null_text = self.parts.encoder.text([""])[0]
 
     def modules(self) -> dict[str, nn.Module]:
@@ -88,8 +105,13 @@ class FlowTask:
         noise = torch.stack(
             [torch.randn(latents.shape[1:], generator=draws.generator(seed, "noise", *place)) for place in at]
         )
-        condition = None
-        if self.parts.takes_condition:
+        condition = held = None
+        if self.parts.layout == "expand":
+            given = first_frame_given(latents, told, seed, at)
+            held = torch.tensor(given) if any(given) else None
+        elif self.parts.layout == "concat":
+            condition = self._film(items, first_frame_given(latents, told, seed, at))
+        elif self.parts.layout == "nano":
             keys = torch.stack([item.keys for item in items]).float()
             index = torch.stack([item.key_index for item in items])
             condition = shown_keyframes(latents, keys, index, told, seed, at)
@@ -101,7 +123,21 @@ class FlowTask:
             torch.tensor(t),
             self._padded(text),
             tags,
+            held,
         )
+
+    def _film(self, items: Sequence[Item], given: Sequence[bool]) -> Tensor:
+        films = []
+        for item, shown in zip(items, given, strict=True):
+            if not shown:
+                shape = tuple(item.latents.shape[1:])
+                if shape not in self._grey:
+                    self._grey[shape] = grey_film(self.parts.encoder, shape)
+                films.append(self._grey[shape])
+            else:
+                assert item.film is not None
+                films.append(item.film)
+        return film_condition(torch.stack(films).float(), given)
 
     def _tags(self, items: Sequence[Item], still: bool) -> TagBatch:
         encoder = self.parts.rows
@@ -122,21 +158,29 @@ class FlowTask:
     def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
         """Squared error of the velocity [B,C,F,h,w]."""
         t = batch.t.view(-1, 1, 1, 1, 1)
-        x = (1 - t) * batch.latents + t * batch.noise
+        x, when = (1 - t) * batch.latents + t * batch.noise, batch.t * 1000
         if batch.condition is not None:
             x = torch.cat([x, batch.condition], 1)
-        tags = modules["tag_encoder"](batch.tags) if "tag_encoder" in modules else None
-        with quick_attention(x.device):
-            v = modules["transformer"](x, batch.t * 1000, batch.text, tags=tags, return_dict=False)[0]
-        return (v.float() - (batch.noise - batch.latents)).square()
+        if batch.held is not None:
+            patch = self.parts.transformer.config.patch_size
+            x, when = first_frame_held(x, batch.latents, batch.t, batch.held, patch)
+        encoder = modules.get("tag_encoder", self.parts.fixed_tags)
+        tags = encoder(batch.tags) if encoder is not None else None
+        # Recomputing happens outside of this context, and must find the kernels of the first time.
+        with nullcontext() if self.model.checkpointing else quick_attention(x.device):
+            v = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False)[0]
+        error = (v.float() - (batch.noise - batch.latents)).square()
+        return error if batch.held is None else _of_free_frames(error, batch.held)
 
     @torch.no_grad()
     def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
-        """Loss on held-out samples at nine fixed timesteps and fixed noise, per kind and per timestep."""
+        """Loss on held-out samples at nine fixed timesteps and fixed noise, per kind and per timestep. An
+        expert's timesteps are of its part of the noise.
+        """
         found: dict[str, list[float]] = {}
         for group in self.samples.held_out():
             kinds, items = [d.kind for d in group.draws], self.samples.load(group, group.draws)
-            for i, t in enumerate(QUANTILES):
+            for i, t in enumerate(self.quantiles):
                 at = [(PROBE_STEP, 1000 * i + d.place) for d in group.draws]
                 batch = self._batch(items, at, [t] * len(items))
                 each = self._error(modules, to_device(batch, self.device)).flatten(1).mean(1).tolist()
@@ -156,6 +200,14 @@ class FlowTask:
         export(self.model, self.parts, modules, folder, self.shift)
 
     @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Timesteps of held-out losses."""
+        if self.parts.expert is None:
+            return QUANTILES
+        low, high = self.model.part_of_noise
+        return tuple(low + (high - low) * q for q in QUANTILES)
+
+    @property
     def shift(self) -> float:
         """Of the last stage: what sampling should use."""
         return self.recipe.curriculum.stages[-1].shift
@@ -165,6 +217,15 @@ class FlowTask:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.samples.load_state_dict(state)
+
+
+def _of_free_frames(error: Tensor, held: Tensor) -> Tensor:
+    """Squared errors [B,C,F,h,w] with a mean over those of latent frames that were not given."""
+    frames = error.shape[2]
+    weight = error.new_ones(len(error), frames)
+    weight[held] = frames / (frames - 1)
+    weight[held, 0] = 0
+    return error * weight[:, None, :, None, None]
 
 
 TASK = TaskKind(FlowTask, FlowModel, DataRecipe, CurriculumRecipe)

@@ -3,6 +3,8 @@
 model: {backbone: nano, vae: weights/nano/vae, text: weights/nano}
 model: {backbone: wan2.1-t2v-1.3b, weights: Wan2.1-T2V-1.3B/transformer, vae: ..., text: ..., lora: {rank:
 32}}
+
+Wan's backbones are built in :mod:`animatrix.train.wan`.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ class FlowModel(Section):
         backbone: ``nano`` (from nothing), or the name of a Wan backbone.
         weights: of the backbone, any layout that ``load_transformer`` reads; nothing: from random weights.
         vae, text: folders of the frozen parts; ``text`` holds ``tokenizer`` and ``text_encoder``.
-        tags: a trained tag encoder to go on from.
+        encode_on: device of the processes that encode (Wan); the CPU where nothing is said.
+        tags: a trained tag encoder to go on from: its folder, or an exported LoRA's.
+        tags_frozen: leave that tag encoder as it is. Two experts share one: the second is trained so.
         config: changes to the backbone's config, for small models of the same kind.
         lora: train adapters (and the tag channel) instead of all weights.
         tag_paths: how tags enter; none: a model of text alone.
@@ -71,7 +75,10 @@ class FlowModel(Section):
     weights: Path | None = None
     vae: Path
     text: Path
+    # Nothing, not False, where not given: a run begun before these were known goes on.
+    encode_on: Literal["cpu", "cuda"] | None = None
     tags: Path | None = None
+    tags_frozen: bool | None = None
     config: dict[str, Any] = Field(default_factory=dict)
     lora: LoraRecipe | None = None
     tag_paths: tuple[TagPath, ...] = ("tag_cross_attention", "tag_adaln", "tag_track", "tag_clock")
@@ -87,23 +94,47 @@ class FlowModel(Section):
     def _noise_is_an_interval(self) -> FlowModel:
         if not 0 <= self.part_of_noise[0] < self.part_of_noise[1] <= 1:
             raise ValueError("part_of_noise is two numbers from 0 to 1, the smaller first")
+        if self.tags_frozen and self.tags is None:
+            raise ValueError("tags_frozen needs tags: a tag encoder to leave as it is")
         return self
+
+    def encoder(self) -> NanoEncoder | WanEncoder:
+        """The frozen parts that what is trained on is made with."""
+        if self.backbone == "nano":
+            return NanoEncoder.load(self.vae, self.text)
+        from animatrix.train.wan import load_encoder
+
+        return load_encoder(self)
 
 
 @dataclass
 class Parts:
-    """Built models. rows: the tag encoder that turns directives into integers, also where none is trained."""
+    """Built models.
+
+    Args:
+        tag_encoder: the trained one; fixed_tags: one that is used as it is; rows: the one that turns
+            directives into integers, also where none is used.
+        layout: how the backbone is told of given frames: nano's masks, or one of Wan's (see
+            :mod:`animatrix.generate.conditioning`).
+        expert: the component that a backbone of two experts is trained for.
+    """
 
     transformer: AniMatrixTransformer3DModel
     tag_encoder: TagEncoder | None
     rows: TagEncoder
     encoder: NanoEncoder | WanEncoder
-    takes_condition: bool
+    layout: Literal["nano", "text", "concat", "expand"]
+    fixed_tags: TagEncoder | None = None
+    expert: Literal["transformer", "transformer_2"] | None = None
 
 
-def build(model: FlowModel, seed: int) -> Parts:
-    """Everything on the CPU, fp32; the same weights for the same seed."""
-    encoder = NanoEncoder.load(model.vae, model.text)
+def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
+    """Everything on the CPU; the same weights for the same seed. What is trained is fp32."""
+    if model.backbone != "nano":
+        from animatrix.train import wan
+
+        return wan.build(model, seed, precision)
+    encoder = model.encoder()
     torch.manual_seed(seed)
     tag_encoder = TagEncoder(dim=model.tag_dim, num_layers=model.tag_layers)
     options = {option: option in model.tag_paths for option in TAG_PATHS.values()}
@@ -118,12 +149,13 @@ def build(model: FlowModel, seed: int) -> Parts:
     }
     transformer = AniMatrixTransformer3DModel(**(config | options | model.config))
     init_weights(transformer)
+    takes_condition = transformer.config.in_channels > transformer.config.out_channels
     return Parts(
         transformer.train(),
         tag_encoder.train() if model.tag_paths else None,
         tag_encoder,
         encoder,
-        takes_condition=transformer.config.in_channels > transformer.config.out_channels,
+        "nano" if takes_condition else "text",
     )
 
 
@@ -150,14 +182,19 @@ def pipeline(parts: Parts, modules: Mapping[str, nn.Module], shift: float) -> An
         vae=encoder.vae,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=shift),
         transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
-        tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder")),
+        tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder", parts.fixed_tags)),
+        expand_timesteps=parts.layout == "expand",
     )
 
 
 def export(
     model: FlowModel, parts: Parts, modules: Mapping[str, nn.Module], folder: Path, shift: float
 ) -> None:
-    """A pipeline in the diffusers layout, bf16."""
+    """A pipeline in the diffusers layout, bf16; of Wan, what :func:`animatrix.train.wan.export` says."""
+    if model.backbone != "nano":
+        from animatrix.train import wan
+
+        return wan.export(model, parts, modules, folder, shift)
     pipe = pipeline(parts, modules, shift)
     for name, part in pipe.components.items():
         if isinstance(part, nn.Module):

@@ -39,6 +39,7 @@ TASKS: dict[str, str] = {
 # training is carried out, not what is learned (to floating-point order). Everything else is refused.
 HARMLESS = (
     "out", "steps", "accumulate", "prefetch", "log", "checkpoint", "parallel", "data.cache", "data.workers",
+    "model.encode_on", "model.checkpointing",
 )  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -18,6 +18,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
+from animatrix.knowledge import Directive
 from animatrix.model.keyframes import empty_condition, place_keyframes
 from animatrix.model.tags import TagBatch
 from animatrix.model.vae import TEMPORAL
@@ -101,6 +102,25 @@ def first_frame_held(
     held = given.view(-1, 1, 1, 1, 1) & (torch.arange(x.shape[2], device=x.device) == 0).view(1, 1, -1, 1, 1)
     free = (~held).expand(-1, 1, -1, *x.shape[3:])[:, 0, :: patch[0], :: patch[1], :: patch[2]]
     return torch.where(held, clean, x), (free * t.view(-1, 1, 1, 1) * 1000).flatten(1)
+
+
+def in_words(directive: Directive, told: Sequence[bool], narrative: bool = True) -> str:
+    """The narrative and the told tags as one text, short enough for a small text encoder.
+
+    Each tag is its value's name, and the frames of its span: "two step, no finish, white frame 14-15".
+
+    Args:
+        told: of each tag, in the order of :meth:`TagEncoder.tokenize`; more at the end are padding.
+        narrative: whether the narrative is told.
+    """
+    words = []
+    tags = [(field, tag) for field, found in directive.tags.items() for tag in found]
+    for (field, tag), kept in zip(tags, told, strict=False):
+        if kept:
+            word = f"no {field}" if tag.value == "none" else tag.value
+            words.append(word.replace("_", " ") + (f" {tag.span[0]}-{tag.span[1]}" if tag.span else ""))
+    listed = ", ".join(words) + "." if words else ""
+    return f"{directive.narrative if narrative else ''} {listed}".strip()
 
 
 def shown_keyframes(

@@ -27,6 +27,7 @@ from animatrix.train.conditions import (
     film_condition,
     first_frame_given,
     first_frame_held,
+    in_words,
     shown_keyframes,
     told_tags,
 )
@@ -92,16 +93,20 @@ class FlowTask:
         uniform = float(plan.notes.get("uniform_share", 0.0))
         seed, part = self.recipe.seed, self.model.part_of_noise
         t = [timestep(seed, step, place, plan.shift, uniform, part) for step, place in at]
-        return self._batch(items, at, t)
+        return self.batch(items, at, t)
 
-    def _batch(self, items: Sequence[Item], at: Sequence[Place], t: Sequence[float]) -> FlowBatch:
+    def batch(self, items: Sequence[Item], at: Sequence[Place], t: Sequence[float]) -> FlowBatch:
+        """The samples at timesteps ``t``, with the noise and the left-out conditions of their places."""
         seed, told = self.recipe.seed, self.model.told
         latents = torch.stack([item.latents for item in items]).float()
         tags = self._tags(items, still=latents.shape[2] == 1)
         tags, with_text = told_tags(tags, told, seed, at)
-        text = torch.stack(
-            [item.text if kept else self.null_text for item, kept in zip(items, with_text, strict=True)]
-        )
+        if self.model.tags_as == "text":
+            text = self._written(items, tags, with_text)
+        else:
+            text = torch.stack(
+                [item.text if kept else self.null_text for item, kept in zip(items, with_text, strict=True)]
+            )
         noise = torch.stack(
             [torch.randn(latents.shape[1:], generator=draws.generator(seed, "noise", *place)) for place in at]
         )
@@ -125,6 +130,14 @@ class FlowTask:
             tags,
             held,
         )
+
+    def _written(self, items: Sequence[Item], tags: TagBatch, with_text: Sequence[bool]) -> Tensor:
+        """States [B,S,D] of the narratives, where told, and after them the told tags in words."""
+        texts = [
+            in_words(item.directive, mask, narrative)
+            for item, mask, narrative in zip(items, tags.mask.tolist(), with_text, strict=True)
+        ]
+        return self.parts.encoder.text(texts, self.parts.transformer.config.text_len)
 
     def _film(self, items: Sequence[Item], given: Sequence[bool]) -> Tensor:
         films = []
@@ -182,7 +195,7 @@ class FlowTask:
             kinds, items = [d.kind for d in group.draws], self.samples.load(group, group.draws)
             for i, t in enumerate(self.quantiles):
                 at = [(PROBE_STEP, 1000 * i + d.place) for d in group.draws]
-                batch = self._batch(items, at, [t] * len(items))
+                batch = self.batch(items, at, [t] * len(items))
                 each = self._error(modules, to_device(batch, self.device)).flatten(1).mean(1).tolist()
                 for kind, value in zip(kinds, each, strict=True):
                     found.setdefault(kind, []).append(value)

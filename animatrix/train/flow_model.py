@@ -58,11 +58,13 @@ class FlowModel(Section):
         weights: of the backbone, any layout that ``load_transformer`` reads; nothing: from random weights.
         vae, text: folders of the frozen parts; ``text`` holds ``tokenizer`` and ``text_encoder``.
         encode_on: device of the processes that encode (Wan); the CPU where nothing is said.
-        tags: a trained tag encoder to go on from: its folder, or an exported LoRA's.
+        tags: a trained tag encoder to go on from: its folder, or that of an export.
         tags_frozen: leave that tag encoder as it is. Two experts share one: the second is trained so.
         config: changes to the backbone's config, for small models of the same kind.
         lora: train adapters (and the tag channel) instead of all weights.
         tag_paths: how tags enter; none: a model of text alone.
+        tags_as: ``text`` writes the told tags behind the narrative, for the text encoder to read (a control:
+            see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
         even_below: t below which samples count less, as (t / even_below)^2. Where the clean latents are what
@@ -82,6 +84,7 @@ class FlowModel(Section):
     config: dict[str, Any] = Field(default_factory=dict)
     lora: LoraRecipe | None = None
     tag_paths: tuple[TagPath, ...] = ("tag_cross_attention", "tag_adaln", "tag_track", "tag_clock")
+    tags_as: Literal["text"] | None = None
     tag_dim: PositiveInt = 128
     tag_layers: PositiveInt = 2
     tag_slots: PositiveInt = 32

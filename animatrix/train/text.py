@@ -112,18 +112,22 @@ class TextTask:
     name = "text"
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        from animatrix.synthetic.narrative import narratives
-
         self.recipe, self.device = recipe, device
         count, model = recipe.data.narratives, recipe.model
-        texts = list(narratives(count, recipe.seed))
+        texts = self.texts(count, recipe.seed)
         self.tokenizer = make_tokenizer(texts, model.vocabulary)
         self.ids = self._ids(texts)
         # Other seeds than the training's: the grammar has more forms than anybody draws.
-        self.held = self._ids(list(narratives(HELD_OUT, recipe.seed + 1)))
+        self.held = self._ids(self.texts(HELD_OUT, recipe.seed + 1))
         torch.manual_seed(recipe.seed)
         sentinel = self.tokenizer.convert_tokens_to_ids("<extra_id_0>")
         self.net = MaskedT5(model, len(self.tokenizer), sentinel)
+
+    def texts(self, count: int, seed: int) -> list[str]:
+        """What is learned from."""
+        from animatrix.synthetic.narrative import narratives
+
+        return list(narratives(count, seed))
 
     def _ids(self, texts: list[str]) -> Tensor:
         slots = self.recipe.model.slots

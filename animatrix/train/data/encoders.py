@@ -57,8 +57,8 @@ class Encoder(Protocol):
         """Normalised latents [B,C,F,h,w] of ``uint8 [B,T,H,W,3]``, T = 4n+1."""
         ...
 
-    def text(self, texts: Sequence[str]) -> Tensor:
-        """Text states [B,S,D]; slots past the end of a text are zero."""
+    def text(self, texts: Sequence[str], slots: int | None = None) -> Tensor:
+        """Text states [B,S,D] in ``slots`` slots, else the encoder's own; those past the end are zero."""
         ...
 
 
@@ -92,8 +92,9 @@ class _Frozen:
     def _dtypes(self) -> str:
         return f"{next(self.vae.parameters()).dtype} {next(self.text_encoder.parameters()).dtype}"
 
-    def text(self, texts: Sequence[str]) -> Tensor:
-        one = [encode_text([text], self.tokenizer, self.text_encoder, self.slots) for text in texts]
+    def text(self, texts: Sequence[str], slots: int | None = None) -> Tensor:
+        slots = slots or self.slots
+        one = [encode_text([text], self.tokenizer, self.text_encoder, slots) for text in texts]
         return torch.cat(one).bfloat16().cpu()
 
     def pixels(self, frames: np.ndarray) -> Tensor:

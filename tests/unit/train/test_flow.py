@@ -10,7 +10,7 @@ import torch
 
 from animatrix.knowledge import Directive
 from animatrix.model.tags import TagBatch
-from animatrix.train.conditions import Told, shown_keyframes, told_tags
+from animatrix.train.conditions import Told, in_words, shown_keyframes, told_tags
 from animatrix.train.engine import Trainer
 from animatrix.train.recipe import check_recipe, task_kind
 from animatrix.train.timesteps import shifted, timestep, unshifted
@@ -150,6 +150,46 @@ def test_a_text_only_model_has_no_tag_encoder(recipe_of, tmp_path):
     plan = task.plan(0)
     losses = task.loss(task.modules(), task.load(plan, plan.draws))
     assert losses.each.shape == (4,) and torch.isfinite(losses.each).all()
+
+
+def test_tags_in_words_say_value_frames_and_absence():
+    tags = {"camera_move": "pan_left", "impact_frame": "white_frame@14-15", "finish": "none"}
+    asked = Directive.model_validate({"narrative": "A girl.", "tags": tags, "frames": 33, "fps": 24})
+    order = [field for field, found in asked.tags.items() for _ in found]
+    words = {"camera_move": "pan left", "impact_frame": "white frame 14-15", "finish": "no finish"}
+    listed = ", ".join(words[field] for field in order) + "."
+    assert in_words(asked, [True] * 3 + [False]) == f"A girl. {listed}"
+    assert in_words(asked, [field == "camera_move" for field in order], narrative=False) == "pan left."
+    assert in_words(asked, [False] * 3) == "A girl."
+
+
+def test_tags_as_text_are_read_by_the_text_encoder_and_thinned_with_the_others(recipe_of, tmp_path):
+    recipe = recipe_of(tmp_path)
+    config = recipe.model.config | {"text_len": 900}  # the tiny tokenizer spells
+    model = recipe.model.model_copy(update={"tag_paths": (), "tags_as": "text", "config": config})
+    task = task_kind("flow").build(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    plan = task.plan(0)
+    items = task.samples.load(plan, plan.draws)
+    at = [(d.step, d.place) for d in plan.draws]
+
+    def states():
+        task.model = model.model_copy(update={"told": Told(neither=0, text_only=0, tags_only=0, thin=0)})
+        return task.batch(items, at, [0.5] * len(items)).text
+
+    written = states()
+    slots = task.parts.transformer.config.text_len
+    tags = [tag for found in items[0].directive.tags.values() for tag in found]
+    still = plan.bucket.frames == 1
+    text = in_words(items[0].directive, [tag.span is None or not still for tag in tags])
+    assert torch.equal(written[0], task.parts.encoder.text([text], slots)[0].float())
+    task.model = model.model_copy(update={"told": Told(neither=0, text_only=1, tags_only=0)})
+    plain = task.batch(items, at, [0.5] * len(items)).text
+    alone = task.parts.encoder.text([item.directive.narrative for item in items], slots)
+    assert torch.equal(plain, alone.float()) and not torch.equal(plain, written)
+    task.model = model.model_copy(update={"told": Told(neither=1, text_only=0, tags_only=0)})
+    assert torch.equal(
+        task.batch(items, at, [0.5] * len(items)).text[0], task._padded(task.null_text[None])[0]
+    )
 
 
 def test_low_timesteps_count_less_where_asked(recipe_of, tmp_path):

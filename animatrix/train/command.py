@@ -22,6 +22,9 @@ def train(
         None, metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint."
     ),
     show_recipe: bool = typer.Option(False, help="Print the recipe with everything filled in, and stop."),
+    estimate: bool = typer.Option(
+        False, help="Print the memory that it needs on each of 1 to 16 GPUs, and stop; loads no weights."
+    ),
 ) -> None:
     """Train by a recipe. The same command resumes from the newest whole checkpoint."""
     from animatrix.train.recipe import as_yaml, load_recipe, task_kind
@@ -29,6 +32,11 @@ def train(
     read = load_recipe(recipe, changes or [])
     if show_recipe:
         print(as_yaml(read), end="")
+        return
+    if estimate:
+        from animatrix.train.estimate import table
+
+        print(table(read))
         return
     from animatrix.train.distributed import joined
     from animatrix.train.engine import Trainer

@@ -146,9 +146,10 @@ def _tag_encoder(model: FlowModel) -> TagEncoder:
         found = lora_tag_encoder(model.tags)
         assert found is not None
         return found.float()
-    if not (model.tags / "config.json").is_file():
-        raise AniMatrixError(Code.MODEL_MISSING, f"no tag encoder in {model.tags}")
-    return load_tag_encoder(model.tags).float()
+    for folder in (model.tags, model.tags / "tag_encoder"):
+        if (folder / "config.json").is_file():
+            return load_tag_encoder(folder).float()
+    raise AniMatrixError(Code.MODEL_MISSING, f"no tag encoder in {model.tags}", "it has a config.json")
 
 
 def _transformer(model: FlowModel, tag_dim: int, dtype: torch.dtype) -> AniMatrixTransformer3DModel:

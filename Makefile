@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 NARRATIVE ?= A girl with red hair runs over a rooftop at sunset, her scarf streaming behind her.
 TAGS ?= --tag camera_move=pan_left --tag drawing_cadence=twos --tag impact_frame=inverted_frame@15-16
 
-.PHONY: generate test slow check bench clean
+.PHONY: generate test slow check ablation bench clean
 generate: $(STAMP)
 	@mkdir -p out
 	$(BIN)/animatrix generate "$(NARRATIVE)" $(TAGS) --seed 7 --out out/clip.mp4
@@ -20,6 +20,10 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Hours of one core; stop it any time and run it again to go on. Needs nano's autoencoder (recipes/nano_vae.yaml).
+ablation: $(STAMP)
+	OMP_NUM_THREADS=1 nice -n 15 $(BIN)/python benchmarks/ablation.py
 
 # torch first and pinned, so that no other package can bring a different build.
 $(STAMP): pyproject.toml constraints.txt

@@ -12,6 +12,7 @@ exports the pair.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from animatrix.train.flow_model import FlowModel, LoraRecipe, Parts
     from animatrix.train.recipe import Recipe
 
+logger = logging.getLogger("animatrix.train")
 EXPERTS: tuple[Literal["transformer", "transformer_2"], ...] = ("transformer", "transformer_2")
 SLOTS = 512  # text slots of every Wan, narrative and tags together
 
@@ -95,8 +97,13 @@ def load_encoder(model: FlowModel) -> WanEncoder:
 
     films = layout_of(model, preset_of(model)) == "concat"
     slots = SLOTS - model.tag_slots if model.tag_paths else SLOTS
+    makers_on = None
+    if model.encode_on == "cuda" and torch.cuda.is_available():
+        makers_on = f"cuda:{torch.cuda.current_device()}"  # this process's own
+    elif model.encode_on == "cuda":
+        logger.warning("no GPU here: what is not in the cache is encoded on the CPU, slowly")
     return WanEncoder.load(
-        model.vae, model.text, slots, "cpu", torch.bfloat16, films=films, makers_on=model.encode_on
+        model.vae, model.text, slots, "cpu", torch.bfloat16, films=films, makers_on=makers_on
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import string
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -320,6 +321,14 @@ def test_image_to_video_is_told_of_its_first_frame_as_the_pipeline_tells_it(runs
         items = task.samples.load(plan, plan.draws[:1])
         got = task._film(items, [shown])
         torch.testing.assert_close(got, want.bfloat16().float())
+    cached = task.samples.load(plan, plan.draws[:1])[0].film
+    _, fresh = runs.task(
+        "wan_a14b_high_lora", tmp_path / "fresh", *more, "model.told.first_frame=1", "data.cache=false"
+    )
+    assert torch.equal(fresh.samples.load(plan, plan.draws[:1])[0].film, cached)
+    other = pickle.loads(pickle.dumps(task.parts.encoder))
+    assert other.films and other.fingerprint == task.parts.encoder.fingerprint
+    assert other.fingerprint != runs.task("wan_a14b_high_lora", tmp_path)[1].parts.encoder.fingerprint
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.isfinite(task.loss(task.modules(), batch).each).all()
     assert film_condition(torch.ones(2, 3, 2, 1, 1), [True, False])[:, :4].sum((1, 3, 4)).tolist() == [

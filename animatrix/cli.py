@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "curate": ("animatrix.corpus.commands", "curate", "Turn a folder of videos into captioned shots."),
     "dataset": ("animatrix.corpus.commands", "dataset_app", "Look into a curated dataset."),
     "train": ("animatrix.train.command", "train", "Train by a recipe; the same command resumes."),
+    "prefer": ("animatrix.prefer.commands", "prefer_app", "Tell art from failure: pairs, judge, scores."),
     "generate": ("animatrix.generate.commands", "generate", "Make a clip and read it back."),
 }  # fmt: skip
 

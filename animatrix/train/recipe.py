@@ -33,6 +33,7 @@ TASKS: dict[str, str] = {
     "flow": "animatrix.train.flow",
     "autoencode": "animatrix.train.autoencode",
     "text": "animatrix.train.text",
+    "reward": "animatrix.prefer.reward_task",
 }
 
 # What may differ between the run that wrote a checkpoint and the one that goes on from it: it changes how the

@@ -1,0 +1,119 @@
+"""``animatrix prefer``: prepare pairs, train the reward model, score clips."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from animatrix.train.recipe import Recipe
+
+prefer_app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Tell art from failure: pairs, the reward model, scores of clips.",
+)
+_Recipe = Annotated[Path, typer.Argument(help="A YAML recipe with task: reward; see recipes/reward.yaml.")]
+_Changes = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, keys dotted.")
+]
+
+
+def _read(recipe: Path, changes: list[str] | None) -> Recipe:
+    from animatrix.errors import AniMatrixError, Code
+    from animatrix.train.recipe import load_recipe
+
+    read = load_recipe(recipe, changes or [])
+    if read.task != "reward":
+        raise AniMatrixError(
+            Code.BAD_RECIPE, f"{recipe.name} has task {read.task!r}", "this verb takes reward"
+        )
+    return read
+
+
+@prefer_app.command(epilog="Example: animatrix prefer pairs recipes/reward.yaml data.workers=2")
+def pairs(recipe: _Recipe, changes: _Changes = None) -> None:
+    """Draw the sets of a recipe and write their pairs; run it again to go on. Votes are read, too."""
+    from animatrix.prefer.shards import prepare
+    from animatrix.prefer.voted import VotedPairs
+
+    read = _read(recipe, changes)
+    made = prepare(read.data, lambda line: print(line, file=sys.stderr, flush=True))
+    if read.data.votes:
+        voted = VotedPairs(read.data.votes, read.data)
+        print(f"{sum(map(len, voted.groups))} votes on {len(voted)} pairs of clips", file=sys.stderr)
+    print(f"{made} shards made in {read.data.cache}", file=sys.stderr)
+
+
+@prefer_app.command(epilog="Example: animatrix prefer reward recipes/reward.yaml --install weights/reward")
+def reward(
+    recipe: _Recipe,
+    changes: _Changes = None,
+    stop_after: Annotated[
+        float | None, typer.Option(metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint.")
+    ] = None,
+    install: Annotated[
+        Path | None, typer.Option(help="When trained, put the weights into this folder.")
+    ] = None,
+) -> None:
+    """Train the reward model; the same command resumes from the newest whole checkpoint."""
+    from animatrix.train.distributed import joined
+    from animatrix.train.engine import Trainer
+    from animatrix.train.recipe import task_kind
+    from animatrix.train.shells import folder_whole
+
+    read = _read(recipe, changes)
+    with joined(read.parallel) as world:
+        task = task_kind(read.task).build(read, world.device)
+        finished = Trainer(read, task, world).run(stop_after=math.inf if stop_after is None else stop_after)
+        if finished and install is not None and world.first:
+            with folder_whole(install) as unfinished:
+                shutil.copytree(read.out / "export", unfinished, dirs_exist_ok=True)
+            print(f"installed in {install}", file=sys.stderr)
+
+
+@prefer_app.command(epilog="Example: animatrix prefer score clip.mp4 --directive shot.yaml --json")
+def score(
+    clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Video files.")],
+    directive: Annotated[Path, typer.Option(help="What was asked: a YAML or JSON directive.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of a reward model; the shipped one where none is named.")
+    ] = None,
+) -> None:
+    """Judge clips against a directive: five dimensions, the probability of failure, and where it lies."""
+    from animatrix.knowledge import Directive
+    from animatrix.prefer.judging import load_judge
+
+    asked = Directive.from_file(directive)
+    judge = load_judge(weights)
+    from animatrix.media import read_clip
+
+    found = [{"clip": str(path), **judge.score(read_clip(path), asked).to_json()} for path in clips]
+    if as_json:
+        print(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False))
+        return
+    _print(found)
+
+
+def _print(found: list[dict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for one in found:
+        table = Table("dimension", "score", title=one["clip"], title_justify="left")
+        for name, value in one["dimensions"].items():
+            table.add_row(name, f"{value:.2f}")
+        table.add_row("failure", f"{one['failure']:.2f}")
+        console.print(table)
+        for region in one["regions"]:
+            (a, b), box = region["frames"], region["box"]
+            console.print(f"frames {a}-{b}, box {box}: {region['probability']:.2f} failing")

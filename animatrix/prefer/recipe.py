@@ -1,0 +1,67 @@
+"""The ``data`` section of a preference recipe.
+
+data:
+  vae: runs/nano1/vae/vae
+  size: [128, 80]
+  sets: {train: 1536, tune: 128}
+  cache: runs/reward/pairs
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, PositiveInt, model_validator
+
+from animatrix.train.recipe import Section
+
+
+class SetCounts(Section):
+    """Sets of each split that are prepared."""
+
+    train: PositiveInt = 1536
+    tune: PositiveInt = 128
+    report: int = Field(default=0, ge=0)
+
+
+class VotesRecipe(Section):
+    """People's votes: the study's JSONL, the folder of its clips, and their share of the samples."""
+
+    file: Path
+    clips: Path
+    share: float = Field(default=0.3, gt=0, lt=1)
+
+
+class PairData(Section):
+    """Sets that pairs are made of; see :mod:`animatrix.prefer.sets`.
+
+    Args:
+        seed, size, frames: of the renderer; sides are multiples of 16.
+        sets: how many of each split.
+        vae: nano's autoencoder, which members pass through; null: codecs only.
+        noise, codecs: see :class:`animatrix.prefer.passage.Passage`.
+        members: of a set shown together in one sample, drawn anew each time.
+        thin: share of samples whose directive keeps only some of its tags besides the deformation.
+        cache: folder of shards.
+        workers: processes of ``animatrix prefer pairs``.
+        votes: None: the renderer only.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    size: tuple[PositiveInt, PositiveInt] = (128, 80)
+    frames: int = Field(default=33, ge=5)
+    sets: SetCounts = SetCounts()
+    vae: Path | None = None
+    noise: float = Field(default=0.08, ge=0)
+    codecs: float = Field(default=0.35, ge=0, le=1)
+    members: int = Field(default=4, ge=2)
+    thin: float = Field(default=0.5, ge=0, le=1)
+    cache: Path = Path("runs/reward/pairs")
+    workers: int = Field(default=1, ge=0)
+    votes: VotesRecipe | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> PairData:
+        if self.size[0] % 16 or self.size[1] % 16:
+            raise ValueError("sides are multiples of 16")
+        return self

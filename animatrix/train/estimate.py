@@ -20,7 +20,6 @@ text encoder are not on these GPUs while a filled cache is trained from.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,15 +66,13 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes on one GPU by part, at so many samples at once (0: the recipe does not run on so many)."""
+    """Bytes on one GPU by part, at so many samples at once (0: the recipe does not run on so many); and while
+    weights are put on it whole, before they are divided.
+    """
 
     samples: int
     parts: dict[str, int]
     starting: int
-
-    @property
-    def total(self) -> int:
-        return max(sum(self.parts.values()), self.starting)
 
 
 def sizes_of(modules: Sequence[nn.Module]) -> Sizes:
@@ -202,8 +199,6 @@ def table(recipe: Recipe) -> str:
         )
     preset = wan.preset_of(model)
     config = wan.arguments(model, model.tag_dim)
-    told = "diffusers.models.modeling_utils"
-    logging.getLogger(told).setLevel(logging.ERROR)
     sizes = sizes_of(modules_of(recipe))
     buckets = [parse_bucket(text) for text in recipe.data.buckets]
     bucket = max(buckets, key=lambda b: tokens_of(b, preset))

@@ -25,6 +25,9 @@ def train(
     estimate: bool = typer.Option(
         False, help="Print the memory that it needs on each of 1 to 16 GPUs, and stop; loads no weights."
     ),
+    export: Path = typer.Option(
+        None, metavar="FOLDER", help="Write the newest checkpoint's model there, and stop."
+    ),
 ) -> None:
     """Train by a recipe. The same command resumes from the newest whole checkpoint."""
     from animatrix.train.recipe import as_yaml, load_recipe, task_kind
@@ -43,4 +46,8 @@ def train(
 
     with joined(read.parallel) as world:
         task = task_kind(read.task).build(read, world.device)
-        Trainer(read, task, world).run(stop_after=math.inf if stop_after is None else stop_after)
+        trainer = Trainer(read, task, world)
+        if export is not None:
+            trainer.export(export)
+            return
+        trainer.run(stop_after=math.inf if stop_after is None else stop_after)

@@ -28,7 +28,7 @@ from animatrix.train.data.framing import fitted
 from animatrix.train.data.samples import Item
 from animatrix.train.data.shards import read_tables, write_tables
 
-TIMESTEPS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.93)
+TIMESTEPS = (0.35, 0.55, 0.75, 0.9)
 CLASSIFY_STEP = -2  # the "step" of these samples: noise that no training and no probe has
 SEED = 9_100_000  # of the corpus the clips are drawn from
 FRAMES = 25

@@ -73,7 +73,9 @@ def difference(runs: Runs, variant: str, questions: Sequence[str]) -> dict[str, 
 def loss_difference(runs: Runs, variant: str, kind: str) -> dict[str, Any]:
     """Held-out loss of a variant over that of ``all``, less 1, same seeds."""
     seeds = sorted(set(runs[variant]) & set(runs[BASE]))
-    return _told([runs[variant][s]["probe"][kind] / runs[BASE][s]["probe"][kind] - 1 for s in seeds], [])
+    return _told(
+        [runs[variant][s]["held_out"][kind] / runs[BASE][s]["held_out"][kind] - 1 for s in seeds], []
+    )
 
 
 def _told(means: list[float], intervals: list[list[float]]) -> dict[str, Any]:
@@ -96,8 +98,8 @@ def summary(runs: Runs, labels: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     groups = {**{q: (q,) for q in QUESTIONS}, "mean": tuple(QUESTIONS), "events": EVENTS}
     for variant, of_seed in runs.items():
-        kinds = [kind for kind in KINDS if all(kind in run["probe"] for run in of_seed.values())]
-        losses = {kind: [run["probe"][kind] for run in of_seed.values()] for kind in kinds}
+        kinds = [kind for kind in KINDS if all(kind in run["held_out"] for run in of_seed.values())]
+        losses = {kind: [run["held_out"][kind] for run in of_seed.values()] for kind in kinds}
         row: dict[str, Any] = {
             "label": labels[variant],
             "seeds": sorted(of_seed),

@@ -109,7 +109,7 @@ def runs_of(better: float):
             probe = dict.fromkeys(table.KINDS, 1.0 + 0.01 * seed)
             found.setdefault(variant, {})[seed] = {
                 "losses": losses,
-                "probe": probe,
+                "held_out": probe,
                 "parameters": 1,
                 "seconds": 1,
             }

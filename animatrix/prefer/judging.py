@@ -234,9 +234,11 @@ def export(net: Any, task: RewardTask, folder: Path) -> None:
     if not isinstance(net, RewardModel):
         _export_vlm(net, folder)
     else:
-        net = net.to(torch.bfloat16)
+        for parameter in net.parameters():
+            parameter.data = parameter.data.to(torch.bfloat16)
         net.save_pretrained(folder, safe_serialization=True)
-        net = net.float()
+        for parameter in net.parameters():
+            parameter.data = parameter.data.float()
     with torch.inference_mode():
         rows = judged(task.tune, lambda shown: task.judge(net, shown))
     ties = net.ties.detach().float().cpu()

@@ -294,7 +294,7 @@ def chosen(drawn: Drawn, count: int, rng: np.random.Generator) -> list[int]:
 
 
 def under(drawn: Drawn, wanted: str, rows: Sequence[int] | None = None) -> Shown:
-    """Members (all, or those of some rows) of a set, under the directive that wants the deformation or none."""
+    """Members (all, or some rows) of a set under the directive that wants the deformation, or none."""
     pairs = [p for p in drawn.pairs if p.wanted == wanted]
     members = drawn.members if rows is None else [drawn.members[r] for r in rows]
     at = [m.row for m in members]

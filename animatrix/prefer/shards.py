@@ -141,7 +141,7 @@ class PairStore:
         except (Damage, OSError, ValueError, KeyError, TypeError) as error:
             raise AniMatrixError(
                 Code.FILE_UNREADABLE,
-                f"shard {shard} of {self.key} is damaged: {str(error).splitlines()[0][:120]}",
+                f"shard {shard} of {self.key} is damaged: {str(error).splitlines()[0][:400]}",
                 f"remove {self._tables(shard)} and run the same command again",
             ) from None
 

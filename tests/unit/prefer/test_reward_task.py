@@ -1,0 +1,138 @@
+"""Training the reward model: it learns, it resumes exactly, and what it exports can be asked."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_sets import recipe
+
+from animatrix import Directive
+from animatrix.media import Clip
+from animatrix.prefer.judging import load_judge
+from animatrix.prefer.reward_task import KEPT_TAGS, RewardTask, chosen, thinned, to_frames, under
+from animatrix.train.engine import Trainer
+from animatrix.train.recipe import check_recipe
+
+
+def trainer(folder, cache, **more) -> Trainer:
+    read = check_recipe(recipe(folder, cache, **more))
+    return Trainer(read, RewardTask(read, torch.device("cpu")))
+
+
+@pytest.fixture(scope="module")
+def trained(pair_cache, tmp_path_factory):
+    """A few steps, and an export."""
+    run = trainer(tmp_path_factory.mktemp("reward"), pair_cache, steps=3, checkpoint={"every": 9})
+    run.run()
+    return run
+
+
+@pytest.mark.slow
+def test_what_was_shown_is_learned(pair_cache, tmp_path):
+    run = trainer(
+        tmp_path,
+        pair_cache,
+        steps=60,
+        batch=4,
+        optimiser={"name": "adamw", "lr": 1e-2},
+        model={"near": 16, "far": 16, "told": 16, "width": 32, "layers": 1},
+        checkpoint={"every": 60},
+    )
+    run.run()
+    rows = [json.loads(line) for line in (run.out / "log.jsonl").read_text().splitlines()]
+    first, last = rows[:5], rows[-5:]
+    assert np.mean([r["pairs"] for r in last]) < 0.75 * np.mean([r["pairs"] for r in first])
+    assert np.mean([r["answer"] for r in last]) < np.mean([r["answer"] for r in first])
+
+
+def test_held_out_figures_are_shares(trained):
+    figures = trained.probe()
+    assert {"held_out/right", "held_out/auc", "held_out/flip_both", "held_out/pointing"} <= set(figures)
+    assert all(0 <= value <= 1 for value in figures.values())
+
+
+def test_the_export_can_be_asked_about_a_clip(trained, store):
+    folder = trained.out / "export"
+    judge = load_judge(folder)
+    tensors = load_file(folder / "diffusion_pytorch_model.safetensors")
+    assert {t.dtype for t in tensors.values()} == {torch.bfloat16}
+    shown = under(store[0], "deformation")
+    verdict = judge.score(Clip(to_frames(shown.planes[0]), 24), shown.directive)
+    assert len(verdict.dimensions) == 5 and all(0 < v < 1 for v in verdict.dimensions.values())
+    assert 0 < verdict.failure < 1
+    story = json.loads((folder / "reward.json").read_text())
+    assert set(story["calibration"]["temperatures"]) >= {"overall", "failure", "where"}
+
+
+def test_pictures_of_failures_are_shown(trained):
+    trained.show()
+    assert len(list((trained.out / "samples").glob("failures-*.png"))) == 1
+
+
+def test_a_training_goes_on_exactly(pair_cache, tmp_path):
+    whole = trainer(tmp_path / "whole", pair_cache)
+    whole.run()
+    trainer(tmp_path / "parts", pair_cache).run(until=2)
+    parts = trainer(tmp_path / "parts", pair_cache)
+    assert parts.step == 2
+    parts.run()
+    for name, tensor in whole.tensors().items():
+        assert torch.equal(tensor, parts.tensors()[name]), name
+
+
+def test_a_step_shows_the_same_whenever_it_is_planned(pair_cache, tmp_path):
+    task = trainer(tmp_path / "a", pair_cache).task
+    plan = task.plan(7)
+    one, two = (task.load(plan, plan.draws) for _ in range(2))
+    assert torch.equal(one.seen.planes, two.seen.planes) and torch.equal(one.first, two.first)
+    assert one.names == [d.name for d in plan.draws] and len(one.clip_of) == 2 * 4
+
+
+def test_unasked_deformations_are_no_failures_to_learn(pair_cache, tmp_path, store):
+    task = trainer(tmp_path / "a", pair_cache).task
+    asked, unasked = (task.batch([under(store[0], w)]) for w in ("deformation", "near_physical"))
+    assert asked.answer[:3].tolist() == [0, 0, 1]
+    assert torch.isnan(unasked.answer[0]) and unasked.answer[1:3].tolist() == [0, 1]
+    assert asked.mapped[:3].all() and unasked.mapped[:3].tolist() == [False, True, True]
+
+
+def test_the_takes_are_shown_before_all_else(store):
+    rng = np.random.default_rng(0)
+    for count in (2, 3, 4, 6):
+        rows = chosen(store[0], count, rng)
+        assert len(set(rows)) == count and (count < 3 or rows[:3] == [0, 1, 2])
+
+
+def test_a_thinned_directive_still_asks_for_its_deformation(store):
+    shown = under(store[0], "deformation")
+    thin = thinned(shown.directive, np.random.default_rng(1))
+    assert len(thin.tags) < len(shown.directive.tags)
+    for name in KEPT_TAGS & set(shown.directive.tags):
+        assert thin.tags[name] == shown.directive.tags[name]
+
+
+def test_votes_are_learned_from_beside_the_sets(pair_cache, tmp_path, store):
+    from test_votes import vote
+
+    from animatrix.media import write_video
+    from animatrix.prefer.votes import clip_id
+
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    shown = under(store[0], "deformation")
+    files = [write_video(Clip(to_frames(shown.planes[k]), 24), clips / f"{k}.mp4") for k in (0, 2)]
+    asked = Directive.model_validate({"narrative": "x", "tags": {}, "frames": 17, "fps": 24}).canonical()
+    row = vote(a=clip_id(files[0]), b=clip_id(files[1]), directive=asked)
+    (tmp_path / "votes.jsonl").write_text(json.dumps(row) + "\n{broken\n")
+    section = recipe(tmp_path, pair_cache)["data"]
+    section |= {"votes": {"file": str(tmp_path / "votes.jsonl"), "clips": str(clips), "share": 0.9}}
+    task = trainer(tmp_path / "run", pair_cache, data=section, batch=8).task
+    plan = task.plan(0)
+    assert "votes" in {d.source for d in plan.draws}
+    batch = task.load(plan, [d for d in plan.draws if d.source == "votes"][:1])
+    assert len(batch.clip_of) == 2 and len(batch.first) == 1 and torch.isnan(batch.answer).all()
+    assert torch.isfinite(task.loss(task.modules(), batch).each).all()

@@ -161,7 +161,7 @@ def beaten(rows: Sequence[Row], kind: str) -> tuple[float, int]:
     told = []
     for row in rows:
         k = row.at(kind)
-        if k >= 0:
+        if k >= 0 and (kind != "moment" or row.wanted == "deformation"):
             told.append(row.scores[k, -1] < row.scores[row.at(row.members[k].base), -1])
     return (float(np.mean(told)), len(told)) if told else (float("nan"), 0)
 

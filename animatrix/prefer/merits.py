@@ -70,6 +70,8 @@ def verdict(wanted: Wanted, dimension: str, first: str, second: str, base: str =
             negative, unless both fail.
         base: take that a negative was made of.
     """
+    if wanted == "near_physical":  # where no deformation is asked for, no moment of it is the wrong one
+        first, second = (AGAIN if kind == "moment" else kind for kind in (first, second))
     if first in NEGATIVES and second not in NEGATIVES:
         turned = verdict(wanted, dimension, second, first, base)
         return "second" if turned == "first" else turned

@@ -108,7 +108,7 @@ def pairs_of(members: list[Member], directive: str, wanted: Wanted, provenance: 
     found = []
     for i, a in enumerate(members):
         for b in members[i + 1 :]:
-            base = b.base or a.base
+            base = next((m.base for m in (b, a) if m.base and m.kind != "moment"), b.base or a.base)
             for dimension in HEADS:
                 label = verdict(wanted, dimension, a.kind, b.kind, base)
                 if label is None:

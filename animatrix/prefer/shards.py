@@ -36,7 +36,7 @@ from animatrix.train.data.shards import Cache, Damage, read_rows, read_tables, w
 
 logger = logging.getLogger("animatrix.prefer")
 SHARD_SETS = 16
-FORMAT = 1  # of what is drawn: raised when the same number no longer gives the same set
+FORMAT = 2  # of what is drawn: raised when the same number no longer gives the same set
 _AGAIN = 1.0  # seconds until a shard that another process is making is looked at again
 
 

@@ -23,14 +23,28 @@ def test_the_order_of_takes_flips_with_what_is_asked(wanted, order):
         assert verdict(wanted, OVERALL, order[worse], order[better]) == "second"
 
 
-@pytest.mark.parametrize("wanted", ["deformation", "near_physical"])
-@pytest.mark.parametrize("name", NEGATIVES)
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        (w, n)
+        for w in ("deformation", "near_physical")
+        for n in NEGATIVES
+        if (w, n) != ("near_physical", "moment")
+    ],
+)
 def test_a_negative_loses_to_the_clip_it_was_made_of(wanted, name):
     for base in ("intended", "flat"):
         for head in HEADS:
             expected = "first" if head == OVERALL or head in NEGATIVES[name].lowers else None
             assert verdict(wanted, head, base, name, base) == expected
             assert verdict(wanted, head, name, base, base) == (expected and "second")
+
+
+def test_no_moment_is_wrong_for_a_deformation_that_nobody_asked_for():
+    assert verdict("deformation", OVERALL, "intended", "moment", "intended") == "first"
+    assert verdict("near_physical", OVERALL, "intended", "moment", "intended") == "tie"
+    assert verdict("near_physical", OVERALL, "flat", "moment", "intended") == "first"
+    assert verdict("near_physical", OVERALL, "moment", "frozen", "intended") == "first"
 
 
 def test_a_negative_is_not_compared_with_a_worse_take_than_its_own():

@@ -54,7 +54,6 @@ TAG_PATHS = {
     "tag_to_frames": "tag_track",
     "tag_to_clock": "tag_clock",
 }
-LEAST_TIME = 0.02  # t below which clean latents are not told from the noisy ones
 CYCLES = (2, 3, 4, 8)  # frames; of the clock: ones to fours, and the 8 of a run cycle
 CLOCK_FEATURES = 2 * len(CYCLES) + 2
 # diffusers means all attention by default, but its patterns match no layer of Wan.
@@ -101,10 +100,11 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tag_temporal_scale: frames per latent frame of the VAE (Wan and nano: 4).
         text_len: text slots the model was trained with (Wan: 512), narrative and tags together.
         tag_slots: how many of them, at the end, a narrative leaves to tags; the largest tag set of a request.
-        predicts: what the last layer says, "velocity" as Wan, or the "clean" latents, from which the velocity
-            follows (x-prediction, Li & He 2511.13720): clean latents lie near few dimensions, noise fills all
-            of them, and a narrow model that must pass it through has no width left. :meth:`forward` returns
-            the velocity either way.
+        predicts: what the last layer says: the "velocity" as in Wan, or what is left of it when the noisy
+            latents have had their linear share ("preconditioned", Karras et al. 2206.00364, for flow
+            matching): with D = (1-t)^2 + t^2, v = (2t-1) x_t / D - F / sqrt(D). F has unit variance at all t,
+            the clean latents at t = 1 and the noise at t = 0, so that a model as narrow as its tokens need not
+            pass them through. :meth:`forward` returns the velocity either way.
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -178,8 +178,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         self.tag_to_clock: nn.Linear | None = (
             nn.Linear(tag_temporal_scale * CLOCK_FEATURES, inner_dim, bias=False) if tag_clock else None
         )
-        if predicts not in ("velocity", "clean"):
-            raise ValueError(f"predicts is velocity or clean, not {predicts!r}")
+        if predicts not in ("velocity", "preconditioned"):
+            raise ValueError(f"predicts is velocity or preconditioned, not {predicts!r}")
         if image_dim is not None and text_len != 512:
             raise ValueError(f"image embeds need Wan's 512 text slots, not text_len={text_len}")
         for block in self.blocks:
@@ -451,10 +451,18 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         x_BLD = (self.norm_out(x_BLD.float()) * (1 + scale) + shift).type_as(x_BLD)
         x = self.proj_out(x_BLD).reshape(b, f // p_t, h // p_h, w // p_w, p_t, p_h, p_w, -1)
         output = x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
-        if self.config.predicts == "clean":
-            t = timestep.float().clamp(min=1000 * LEAST_TIME).view(b, 1, 1, 1, 1) / 1000
-            output = ((hidden_states[:, : output.shape[1]].float() - output.float()) / t).to(output.dtype)
+        if self.config.predicts == "preconditioned":
+            output = _velocity(output, hidden_states[:, : output.shape[1]], timestep)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
+
+
+def _velocity(said: Tensor, noisy: Tensor, timestep: Tensor) -> Tensor:
+    """Velocity of what a preconditioned model says; said, noisy [B,C,F,H,W], timestep [B] of 0 to 1000."""
+    if timestep.ndim != 1:
+        raise ValueError("a preconditioned model takes one timestep per sample")
+    t = timestep.float().view(-1, 1, 1, 1, 1) / 1000
+    scale = (1 - t).square() + t.square()
+    return ((2 * t - 1) / scale * noisy.float() - said.float() / scale.sqrt()).to(said.dtype)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -163,10 +163,7 @@ class FlowTask:
         return nn.functional.pad(text.float(), (0, 0, 0, slots))
 
     def loss(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Losses:
-        each = self._error(modules, batch).flatten(1).mean(1)
-        floor = self.model.even_below
-        weight = (batch.t / floor).clamp(max=1).square() if floor else 1.0
-        return Losses(each * weight, {})
+        return Losses(self._error(modules, batch).flatten(1).mean(1), {})
 
     def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
         """Squared error of the velocity [B,C,F,h,w]."""

@@ -37,7 +37,7 @@ NANO: dict[str, Any] = {
     "ffn_dim": 768,
     "num_layers": 7,
     "rope_max_seq_len": 64,
-    "predicts": "clean",
+    "predicts": "preconditioned",
 }
 TagPath = Literal["tag_cross_attention", "tag_adaln", "tag_track", "tag_clock"]
 
@@ -67,9 +67,6 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
-        even_below: t below which samples count less, as (t / even_below)^2. Where the clean latents are what
-            is predicted, an error in them is one of 1/t in the velocity, and the least noisy samples would
-            drown the rest. 0: all count alike.
         checkpointing: recompute activations in the backward pass.
     """
 
@@ -90,7 +87,6 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
-    even_below: float = Field(0.0, ge=0, le=1)
     checkpointing: bool = False
 
     @model_validator(mode="after")

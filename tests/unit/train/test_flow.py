@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
@@ -131,15 +130,14 @@ def test_training_lowers_the_held_out_loss_and_exports_a_pipeline(recipe_of, tmp
     trainer.run()
     after = task.probe(trainer.modules)
     assert {"motion", "q0", "q8"} <= before.keys()
-    assert after["q8"] < 0.95 * before["q8"]  # nothing but noise to see: what is learned is the mean
+    assert after["q4"] < 0.95 * before["q4"]
     pipe = AniMatrixPipeline.from_pretrained(tmp_path / "export")
     pipe.set_progress_bar_config(disable=True)
     asked = Directive.model_validate({"narrative": "A girl.", "tags": {}, "frames": 9, "fps": 24})
     frames = pipe(asked, height=32, width=32, num_inference_steps=2).frames
     assert frames[0].shape == (9, 32, 32, 3)
-    assert (
-        json.loads((tmp_path / "export" / "transformer" / "config.json").read_text())["predicts"] == "clean"
-    )
+    config = json.loads((tmp_path / "export" / "transformer" / "config.json").read_text())
+    assert config["predicts"] == "preconditioned"
 
 
 def test_a_text_only_model_has_no_tag_encoder(recipe_of, tmp_path):
@@ -190,18 +188,6 @@ def test_tags_as_text_are_read_by_the_text_encoder_and_thinned_with_the_others(r
     assert torch.equal(
         task.batch(items, at, [0.5] * len(items)).text[0], task._padded(task.null_text[None])[0]
     )
-
-
-def test_low_timesteps_count_less_where_asked(recipe_of, tmp_path):
-    recipe = recipe_of(tmp_path)
-    task = task_kind("flow").build(recipe, torch.device("cpu"))
-    plan = task.plan(0)
-    batch = task.load(plan, plan.draws)
-    batch = dataclasses.replace(batch, t=torch.tensor([0.1, 0.2, 0.5, 1.0]))
-    plain = task.loss(task.modules(), batch).each
-    task.model = task.model.model_copy(update={"even_below": 0.4})
-    even = task.loss(task.modules(), batch).each
-    torch.testing.assert_close(even / plain, torch.tensor([1 / 16, 1 / 4, 1.0, 1.0]))
 
 
 def test_plain_attention_is_attention():

@@ -103,7 +103,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         predicts: what the last layer says: the "velocity" as in Wan, or what is left of it when the noisy
             latents have had their linear share ("preconditioned", Karras et al. 2206.00364, for flow
             matching): with D = (1-t)^2 + t^2, v = (2t-1) x_t / D - F / sqrt(D). F has unit variance at all t,
-            the clean latents at t = 1 and the noise at t = 0, so that a model as narrow as its tokens need not
+            the clean latents at t = 1 and the noise at t = 0, so a model as narrow as its tokens need not
             pass them through. :meth:`forward` returns the velocity either way.
     """
 

@@ -60,7 +60,7 @@ def share_latents(recipe: Recipe, texts: Sequence[Path]) -> int:
             continue
         theirs = mine.root / NanoEncoder.load(recipe.model.vae, text).fingerprint
         for source in sorted(theirs.glob("*-s*")):
-            for file in sorted(source.glob("shard-*x*.safetensors")):
+            for file in sorted(source.glob("shard-*.*x*x*.safetensors")):
                 target = mine.root / mine.fingerprint / source.name / file.name
                 if not target.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)

@@ -110,8 +110,8 @@ def test_small_soft_clips_are_read_right(capsys, tmp_path, move, cadence, look):
     clip = as_generated(film(Take(move, cadence, look, seed=72, figure=0.9)), seed=72)
     document = run_json(capsys, str(write_video(clip, tmp_path / "clip.mp4")))
     found = document["shots"][0]["tags"].get("camera_move")
-    # A figure redrawn on every frame parts from the plate as a layer would, and a sparse plate gives little to
-    # follow: silence is right, a truck is not.
+    # A figure redrawn on every frame parts from the plate as a layer would, and a sparse plate gives
+    # little to follow: silence is right, a truck is not.
     silent = (cadence == "ones" or look == "sparse") and not found
     assert silent or values(document, "camera_move") == [move]
     assert values(document, "drawing_cadence") == [cadence]

@@ -39,7 +39,7 @@ from reliability import wilson
 from animatrix.caption.measure.registry import MEASURES
 from animatrix.errors import AniMatrixError
 from animatrix.generate.report import read_back
-from animatrix.generate.run import load
+from animatrix.generate.run import clip_of, load
 from animatrix.knowledge import Directive
 from animatrix.media import Clip, contact_sheet
 from animatrix.media.door import written_whole
@@ -162,7 +162,7 @@ def made(asked: Sequence[Asked], args: argparse.Namespace) -> dict[str, Clip]:
         ).frames
         for a, f in zip(block, frames, strict=True):
             with written_whole(folder / f"{a.key}.npy") as temporary, temporary.open("wb") as file:
-                np.save(file, np.round(f * 255).astype(np.uint8))
+                np.save(file, clip_of(f).frames)
         print(f"{start + len(block)}/{len(missing)} clips", file=sys.stderr, flush=True)
     return {a.key: Clip(np.load(folder / f"{a.key}.npy"), 24) for a in asked}
 

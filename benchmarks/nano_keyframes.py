@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from animatrix.generate.run import load
+from animatrix.generate.run import clip_of, load
 from animatrix.media import Clip, contact_sheet
+from animatrix.model.vae import to_frames, to_pixels
 from animatrix.synthetic import Corpus
 
 SEED = 8_000_000
@@ -45,10 +46,9 @@ def settings(frames: int) -> dict[str, tuple[int, ...]]:
 @torch.no_grad()
 def ceiling(pipe, picture: np.ndarray) -> float:
     """PSNR of a picture that is encoded as a keyframe is, held over its latent frame, and decoded."""
-    x = torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1
-    held = x[None, :, None].expand(-1, -1, 5, -1, -1).to(pipe.vae.dtype)
-    y = pipe.vae.decode(pipe.vae.encode(held).latents).sample[0, :, 2].float().clamp(-1, 1)
-    return psnr(np.round((y.permute(1, 2, 0).numpy() + 1) * 127.5).astype(np.uint8), picture)
+    held = to_pixels(np.stack([picture] * 5)[None]).to(pipe.vae.dtype)
+    y = pipe.vae.decode(pipe.vae.encode(held).latents).sample.float()
+    return psnr(to_frames(y)[0, 2], picture)
 
 
 def steps_of(frames: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ def main() -> None:
                 guidance_scale=args.guidance,
                 generator=torch.Generator().manual_seed(i),
             ).frames[0]
-            made = np.round(np.asarray(made) * 255).astype(np.uint8)
+            made = clip_of(made).frames
             steps = steps_of(made)
             near = [s for k in keys for s in (k - 1, k) if 0 <= s < len(steps)]
             rows[name].append(

@@ -29,23 +29,12 @@ from animatrix.caption.cases import NANO, Case, score
 from animatrix.caption.cases import cases as draw_cases
 from animatrix.caption.measure import shot_of
 from animatrix.media import Clip, read_clip, scan_clip
-from animatrix.model.vae import AutoencoderNano
+from animatrix.model.vae import AutoencoderNano, to_frames, to_pixels
 from animatrix.synthetic import Corpus
 
 FIELDS = ("impact_frame", "drawing_cadence", "camera_move", "camera_shake")
 NOTHING = {"none", "fix", "steady"}  # the values that say that nothing happens
 NOISE = 0.1  # of the normalised latents
-
-
-def pixels(frames: np.ndarray) -> Tensor:
-    """uint8 [T,H,W,3] to [1,3,T,H,W] in [-1,1]."""
-    return torch.from_numpy(frames.copy()).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
-
-
-def picture(x: Tensor) -> np.ndarray:
-    """Inverse of :func:`pixels`."""
-    x = x[0].permute(1, 2, 3, 0).clamp(-1, 1)
-    return ((x + 1) * 127.5).round().byte().numpy()
 
 
 def decibels(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -70,12 +59,13 @@ def kept_pixels(vae: AutoencoderNano, split: str, count: int) -> dict:
         for i in range(count):
             frames = corpus[i].clip.frames
             began = time.perf_counter()
-            z = vae.normalise(vae.encode(pixels(frames)).latents)
+            z = vae.normalise(vae.encode(to_pixels(frames[None])).latents)
             y = vae.decode(vae.denormalise(z)).sample
             seconds.append(time.perf_counter() - began)
-            clear.append(decibels(picture(y), frames))
+            clear.append(decibels(to_frames(y)[0], frames))
             noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(i))
-            noisy.append(decibels(picture(vae.decode(vae.denormalise(z + NOISE * noise)).sample), frames))
+            again = vae.decode(vae.denormalise(z + NOISE * noise)).sample
+            noisy.append(decibels(to_frames(again)[0], frames))
             latents.append(z)
         table[world] = {
             "clips": count,
@@ -110,7 +100,7 @@ def kept_reading(vae: AutoencoderNano, field: str, options: argparse.Namespace) 
         clip = read_clip(case.path)
         if reading(case, clip, field) != "right":
             continue
-        back = Clip(picture(vae(pixels(clip.frames))), clip.fps)
+        back = Clip(to_frames(vae(to_pixels(clip.frames[None])))[0], clip.fps)
         outcome = reading(case, back, field)
         happens = not set(case.values(field) or []) <= NOTHING
         right, kept = right + 1, kept + (outcome == "right")

@@ -63,6 +63,11 @@ class Request:
     batch_guidance: bool = False
 
 
+def clip_of(frames: Any) -> Clip:
+    """A clip of the pipeline's frames, [T,H,W,3] in [0,1]."""
+    return Clip(np.round(np.asarray(frames) * 255).astype(np.uint8), FPS)
+
+
 def model_path(name: str) -> Path:
     """Folder of a model in the diffusers layout: ``nano`` is the one shipped, a path, or a hub id.
 
@@ -295,7 +300,7 @@ def generate(
             f"memory ran out while {directive.frames} frames of {'x'.join(map(str, request.size))} were made",
             "try --offload model or group, or a smaller size or length",
         ) from None
-    clip = Clip(np.round(np.asarray(frames) * 255).astype(np.uint8), FPS)
+    clip = clip_of(frames)
     lap("generate")
     report = read_back(directive, clip)
     lap("caption")

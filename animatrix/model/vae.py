@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -31,6 +32,17 @@ from torch import Tensor, nn
 
 TEMPORAL = 4  # frames per latent frame
 SPATIAL = 8  # pixels per latent position, each way
+
+
+def to_pixels(clips: np.ndarray) -> Tensor:
+    """uint8 [B,T,H,W,3] to float [B,3,T,H,W] in [-1,1]."""
+    return torch.from_numpy(np.ascontiguousarray(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def to_frames(pixels: Tensor) -> np.ndarray:
+    """Inverse of :func:`to_pixels`; what lies outside [-1,1] is cut off."""
+    levels = ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte()
+    return levels.permute(0, 2, 3, 4, 1).numpy()
 
 
 def zero(layer: nn.Module) -> None:

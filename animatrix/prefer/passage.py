@@ -84,17 +84,18 @@ class Passage:
     def _through_latents(self, frames: np.ndarray, noise: float, seed: int) -> np.ndarray:
         import torch
 
+        from animatrix.model.vae import to_frames, to_pixels
+
         vae = self._loaded()
         t = len(frames)
         whole = frames[np.minimum(np.arange(-(-(t - 1) // 4) * 4 + 1), t - 1)]  # 4n+1
-        x = torch.from_numpy(np.ascontiguousarray(whole)).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+        x = to_pixels(whole[None])
         with torch.inference_mode():
             z = vae.normalise(vae.encode(x).latents)
             generator = torch.Generator().manual_seed(seed)
             z = z + noise * torch.randn(z.shape, generator=generator)
-            y = vae.decode(vae.denormalise(z)).sample[0]
-        levels = ((y.clamp(-1, 1) + 1) * 127.5).round().byte()
-        return levels.permute(1, 2, 3, 0).numpy()[:t].copy()
+            y = vae.decode(vae.denormalise(z)).sample
+        return to_frames(y)[0, :t].copy()
 
     def _loaded(self) -> Any:
         if self._vae is None:

@@ -78,23 +78,23 @@ class VlmReward(nn.Module):
         from peft import LoraConfig, get_peft_model
         from transformers import AutoConfig, AutoModelForImageTextToText
 
-        from animatrix.caption.narrate.local import _first_line, _processor
+        from animatrix.caption.narrate.local import first_line, processor_of
 
         safe = {"trust_remote_code": False}
         try:
             config = AutoConfig.from_pretrained(name, **safe)
-            processor = _processor(str(name), config, safe)
+            processor = processor_of(str(name), config, safe)
             model = AutoModelForImageTextToText.from_pretrained(
                 name, dtype="auto", use_safetensors=True, **safe
             )
             image_token = int(config.image_token_id)
             width = int(config.get_text_config().hidden_size)
         except OSError as error:
-            raise AniMatrixError(Code.MODEL_MISSING, f"cannot load {name}: {_first_line(error)}") from None
+            raise AniMatrixError(Code.MODEL_MISSING, f"cannot load {name}: {first_line(error)}") from None
         except (ValueError, ImportError, KeyError, TypeError, AttributeError) as error:
             raise AniMatrixError(
                 Code.MODEL_MISMATCH,
-                f"{name} cannot judge: {_first_line(error)}",
+                f"{name} cannot judge: {first_line(error)}",
                 "it takes a vision-language model of the Qwen-VL kind, with safetensors weights",
             ) from None
         model.requires_grad_(False)

@@ -27,7 +27,7 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from animatrix.media import Clip, contact_sheet
-from animatrix.model.vae import SPATIAL, TEMPORAL, AutoencoderNano
+from animatrix.model.vae import SPATIAL, TEMPORAL, AutoencoderNano, to_frames, to_pixels
 from animatrix.train import draws
 from animatrix.train.data import DataRecipe, Samples
 from animatrix.train.data.recipe import parse_bucket
@@ -90,11 +90,6 @@ class NoisyRoundTrip(nn.Module):
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         z = self.vae.normalise(self.vae.encode(x).latents) + noise
         return self.vae.decode(self.vae.denormalise(z)).sample
-
-
-def to_pixels(clips: np.ndarray) -> Tensor:
-    """uint8 [B,T,H,W,3] to float [B,3,T,H,W] in [-1,1]."""
-    return torch.from_numpy(np.ascontiguousarray(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
 def psnr(y: Tensor, x: Tensor) -> Tensor:
@@ -212,8 +207,7 @@ class VaeTask:
         clips = []
         for x, _ in self._held_out()[:4]:
             for pixels in (x, self._round_trip(modules, x).cpu()):
-                levels = ((pixels[0].clamp(-1, 1) + 1) * 127.5).round().byte()
-                clips.append(Clip(levels.permute(1, 2, 3, 0).numpy(), 24))
+                clips.append(Clip(to_frames(pixels)[0], 24))
         if clips:
             contact_sheet(clips, folder / f"round-trip-{step:07d}.png", columns=1)
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from animatrix.media import Clip, contact_sheet
+from animatrix.media import contact_sheet
 
 if TYPE_CHECKING:
     from animatrix.train.flow import FlowTask
@@ -22,6 +21,7 @@ GUIDANCE = 3.0
 @torch.no_grad()
 def show(task: FlowTask, modules: Mapping[str, nn.Module], folder: Path, step: int, count: int = 8) -> Path:
     """A contact sheet ``step-N.png`` of ``count`` held-out directives. Rank 0 writes; the folder is made."""
+    from animatrix.generate.run import clip_of
     from animatrix.train.flow_model import pipeline
 
     directives = task.samples.held_out_directives(count)
@@ -33,7 +33,7 @@ def show(task: FlowTask, modules: Mapping[str, nn.Module], folder: Path, step: i
         guidance_scale=GUIDANCE,
         generator=[torch.Generator().manual_seed(i) for i in range(count)],
     )
-    clips = [Clip(np.round(np.asarray(f) * 255).astype(np.uint8), 24) for f in made.frames]
+    clips = [clip_of(frames) for frames in made.frames]
     folder.mkdir(parents=True, exist_ok=True)
     words = [" ".join(f"{f}={t.value}" for f, tags in d.tags.items() for t in tags) for d in directives]
     return contact_sheet(clips, folder / f"step-{step:07d}.png", captions=words)

@@ -38,16 +38,16 @@ class LocalModel:
         safe = {"trust_remote_code": False}
         try:
             config = AutoConfig.from_pretrained(name, **safe)
-            self._processor = _processor(name, config, safe)
+            self._processor = processor_of(name, config, safe)
             model = AutoModelForImageTextToText.from_pretrained(
                 name, dtype="auto", use_safetensors=True, **safe
             )
         except OSError as error:
-            raise AniMatrixError(Code.MODEL_MISSING, f"cannot load {name}: {_first_line(error)}") from None
+            raise AniMatrixError(Code.MODEL_MISSING, f"cannot load {name}: {first_line(error)}") from None
         except (ValueError, ImportError, KeyError, TypeError) as error:
             raise AniMatrixError(
                 Code.MODEL_MISMATCH,
-                f"{name} cannot narrate: {_first_line(error)}",
+                f"{name} cannot narrate: {first_line(error)}",
                 "it takes a vision-language model that transformers knows, with safetensors weights",
             ) from None
         self._model = model.to(self._device).eval()
@@ -68,7 +68,7 @@ class LocalModel:
                 )
         except Exception as error:
             # Model families fail in their own ways on pictures and templates; a caption must not.
-            raise NarratorFault(f"{type(error).__name__}: {_first_line(error)}") from None
+            raise NarratorFault(f"{type(error).__name__}: {first_line(error)}") from None
         return Reply(writer.text, not writer.finished, "grammar")
 
     def _inputs(self, turns: Sequence[Turn]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _large_enough(rgb: np.ndarray) -> Any:
     return picture if scale == 1.0 else picture.resize((round(width * scale), round(height * scale)))
 
 
-def _processor(name: str, config: Any, safe: dict[str, Any]) -> Any:
+def processor_of(name: str, config: Any, safe: dict[str, Any]) -> Any:
     """The model's processor; without torchvision one that takes pictures only.
 
     Families that also read videos ask for torchvision, whose build must match torch's and which nothing else
@@ -203,6 +203,6 @@ def _template(name: str) -> str | None:
     return found.get("chat_template")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

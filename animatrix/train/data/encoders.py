@@ -18,7 +18,7 @@ from torch import Tensor
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.model.text import encode_text
-from animatrix.model.vae import AutoencoderNano
+from animatrix.model.vae import AutoencoderNano, to_pixels
 
 NANO_SLOTS = 64
 WAN_SLOTS = 512
@@ -100,8 +100,7 @@ class _Frozen:
     def pixels(self, frames: np.ndarray) -> Tensor:
         """[B,3,T,H,W] in [-1,1], on the autoencoder's device and in its type."""
         weight = next(self.vae.parameters())
-        x = torch.from_numpy(np.ascontiguousarray(frames)).to(weight.device)
-        return (x.permute(0, 4, 1, 2, 3).float() / 127.5 - 1).to(weight.dtype)
+        return to_pixels(frames).to(weight)
 
     def __reduce__(self):
         """To a worker process: by its folders where it was loaded from some."""

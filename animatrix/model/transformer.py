@@ -37,8 +37,10 @@ from diffusers.utils import apply_lora_scale
 from torch import Tensor, nn
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.model import precondition
 from animatrix.model.conditions import BlockContext, Conditions, KeptKeysAttnProcessor, prefetches_leaves
 from animatrix.model.key_names import first_wrong_key
+from animatrix.model.precondition import Spread
 from animatrix.model.tags import TagEmbeds, no_tags
 
 # What diffusers would accept and run wrong: each was run on stock Wan.
@@ -100,11 +102,11 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tag_temporal_scale: frames per latent frame of the VAE (Wan and nano: 4).
         text_len: text slots the model was trained with (Wan: 512), narrative and tags together.
         tag_slots: how many of them, at the end, a narrative leaves to tags; the largest tag set of a request.
-        predicts: what the last layer says: the "velocity" as in Wan, or what is left of it when the noisy
-            latents have had their linear share ("preconditioned", Karras et al. 2206.00364, for flow
-            matching): with D = (1-t)^2 + t^2, v = (2t-1) x_t / D - F / sqrt(D). F has unit variance at all t,
-            the clean latents at t = 1 and the noise at t = 0, so a model as narrow as its tokens need not
-            pass them through. :meth:`forward` returns the velocity either way.
+        predicts: what the last layer says: the "velocity" as in Wan, or what a linear guess from the noisy
+            latents leaves of it ("preconditioned", see :mod:`animatrix.model.precondition`). :meth:`forward`
+            returns the velocity either way.
+        latent_spread: standard deviations of the latents for the latter, two rows of ``out_channels``
+            numbers: of the first latent frame, and of the others; None: 1.
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -140,6 +142,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         text_len: int = 512,
         tag_slots: int = 64,
         predicts: str = "velocity",
+        latent_spread: Spread | None = None,
     ) -> None:
         super().__init__(
             patch_size=patch_size,
@@ -180,6 +183,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         )
         if predicts not in ("velocity", "preconditioned"):
             raise ValueError(f"predicts is velocity or preconditioned, not {predicts!r}")
+        if latent_spread is not None and [len(row) for row in latent_spread] != [out_channels] * 2:
+            raise ValueError(f"latent_spread is two rows of {out_channels} numbers")
         if image_dim is not None and text_len != 512:
             raise ValueError(f"image embeds need Wan's 512 text slots, not text_len={text_len}")
         for block in self.blocks:
@@ -423,6 +428,11 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         b, _, f, h, w = hidden_states.shape
         p_t, p_h, p_w = self.config.patch_size
         rotary_emb = self.rope(hidden_states)
+        noisy, spread = hidden_states[:, : self.config.out_channels], None
+        if self.config.predicts == "preconditioned":
+            spread = precondition.spread_of(self.config.latent_spread, noisy)
+            shown = precondition.shown(noisy, timestep, spread)
+            hidden_states = torch.cat([shown, hidden_states[:, noisy.shape[1] :]], 1)
         x_BDFHW = self.patch_embedding(hidden_states)
         track_BFD, tag_shift, seen = self._tag_terms(given, f, x_BDFHW)
         if track_BFD is not None:
@@ -451,18 +461,9 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         x_BLD = (self.norm_out(x_BLD.float()) * (1 + scale) + shift).type_as(x_BLD)
         x = self.proj_out(x_BLD).reshape(b, f // p_t, h // p_h, w // p_w, p_t, p_h, p_w, -1)
         output = x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
-        if self.config.predicts == "preconditioned":
-            output = _velocity(output, hidden_states[:, : output.shape[1]], timestep)
+        if spread is not None:
+            output = precondition.velocity(output, noisy, timestep, spread)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
-
-
-def _velocity(said: Tensor, noisy: Tensor, timestep: Tensor) -> Tensor:
-    """Velocity of what a preconditioned model says; said, noisy [B,C,F,H,W], timestep [B] of 0 to 1000."""
-    if timestep.ndim != 1:
-        raise ValueError("a preconditioned model takes one timestep per sample")
-    t = timestep.float().view(-1, 1, 1, 1, 1) / 1000
-    scale = (1 - t).square() + t.square()
-    return ((2 * t - 1) / scale * noisy.float() - said.float() / scale.sqrt()).to(said.dtype)
 
 
 def parameter_count(model: nn.Module) -> int:

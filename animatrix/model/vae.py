@@ -30,6 +30,8 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from animatrix.model.precondition import Spread
+
 TEMPORAL = 4  # frames per latent frame
 SPATIAL = 8  # pixels per latent position, each way
 
@@ -124,6 +126,8 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
             is held stays the same exactly, and as sharp as where it was first seen.
         latents_mean, latents_std: per-channel shift and scale of the normalised latents, ``z_dim`` numbers
             each.
+        latents_spread: root mean squares of the normalised latents per channel, two rows of ``z_dim``
+            numbers: of the first latent frame of a clip, and of the others. For who learns them.
     """
 
     @register_to_config
@@ -134,6 +138,7 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         pixel_width: int = 8,
         latents_mean: tuple[float, ...] | None = None,
         latents_std: tuple[float, ...] | None = None,
+        latents_spread: Spread | None = None,
         scale_factor_temporal: int = TEMPORAL,
         scale_factor_spatial: int = SPATIAL,
         encoder_widths: tuple[int, ...] = (),
@@ -206,6 +211,7 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         """
         z = self._latent_points(x)
         self._record(z.mean(0), half_whitened(z.std(0)))
+        self.record_spread(x)
 
     @torch.no_grad()
     def settle(self, x: Tensor) -> None:
@@ -232,6 +238,14 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         bias = cast(Tensor, self.dec_in.bias)
         bias += torch.einsum("oihw,i->o", self.dec_in.weight.double(), drift)
         _reads(self.dec_in, old_std.reciprocal().diag() @ turn.T @ new_std.diag())
+        self.record_spread(x)
+
+    @torch.no_grad()
+    def record_spread(self, x: Tensor) -> None:
+        """Record how far the normalised latents of pixels ``x`` [B,3,T,H,W], T > 1, are spread."""
+        z = torch.cat([self.normalise(self.encode(clip[None]).latents) for clip in x]).transpose(0, 1)
+        spread = [part.flatten(1).square().mean(1).sqrt() for part in (z[:, :, :1], z[:, :, 1:])]
+        self.register_to_config(latents_spread=[[round(v, 4) for v in row.tolist()] for row in spread])
 
     def _latent_points(self, x: Tensor) -> Tensor:
         """All latent positions of clips ``x``, one clip at a time: [N,z_dim]."""

@@ -145,6 +145,7 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         "tag_dim": model.tag_dim,
         "text_len": NANO_SLOTS + model.tag_slots,
         "tag_slots": model.tag_slots,
+        "latent_spread": encoder.vae.config.get("latents_spread"),
     }
     transformer = AniMatrixTransformer3DModel(**(config | options | model.config))
     init_weights(transformer)

@@ -27,6 +27,7 @@ _SAMPLED = 1 << 24  # bytes of a tensor above which only a sample of it goes int
 _AFTER_LATENTS = ("decoder.", "post_quant_conv.", "dec_", "synthesis.", "pixel_in.", "pixel_out.")
 _PRIVATE = (
     "_class_name",
+    "latents_spread",  # said of the latents, not in them
     "_diffusers_version",
     "_name_or_path",
     "transformers_version",

@@ -75,7 +75,8 @@ def isotonic(
     base = float(wins.mean())
     x = np.array([total / count for total, _, count in pools])
     y = np.array([(won + prior * base) / (count + prior) for _, won, count in pools])
-    return x, np.maximum.accumulate(y)
+    # Means of equal scores differ in their last bits.
+    return np.maximum.accumulate(x), np.maximum.accumulate(y)
 
 
 def least_score(

@@ -19,6 +19,12 @@ from animatrix.knowledge import Field, Tag, Taxonomy, Violation
 from animatrix.knowledge.tags import tag_text
 
 READERS = ("measured", "recognised", "narrated")  # highest first
+
+
+class NotThere(str):
+    """A reason why a reader says nothing that holds for the readers below it too."""
+
+
 # field -> its tags, or the reason why the reader says nothing
 Answers = Mapping[str, "Sequence[CaptionTag] | str"]
 # reader -> field -> the values that reader can tell; a field not listed is seen whole
@@ -54,7 +60,8 @@ def reconcile(
     """The tags of a shot from its readers' answers.
 
     Args:
-        measured, recognised, narrated: answers of each reader; a text instead of tags says why it abstains.
+        measured, recognised, narrated: answers of each reader; a text instead of tags says why it abstains,
+            a :class:`NotThere` silences the readers after it as well.
         whole: the shot's span, (0, last frame) at 24 fps. Ranges are clipped to it.
         sees: for readers that know only some values of a field: which. A reader may add values to a field of
             many values when no higher reader that answered could have seen them.
@@ -65,10 +72,12 @@ def reconcile(
     """
     taxonomy = Taxonomy.default()
     notes: dict[str, list[str]] = {}
-    readings = [
-        _heard(answers, reader, whole, taxonomy, notes)
-        for reader, answers in zip(READERS, (measured, recognised, narrated), strict=True)
-    ]
+    readings = []
+    closed: set[str] = set()
+    for reader, answers in zip(READERS, (measured, recognised, narrated), strict=True):
+        answers = {name: content for name, content in answers.items() if name not in closed}
+        readings.append(_heard(answers, reader, whole, taxonomy, notes))
+        closed |= {name for name, content in answers.items() if isinstance(content, NotThere)}
     claims: list[_Claim] = []
     for field in taxonomy.fields.values():
         said = [(rank, reading[field.id]) for rank, reading in enumerate(readings) if reading.get(field.id)]

@@ -11,7 +11,7 @@ from animatrix.caption.calibration import calibrated
 from animatrix.caption.measure import MEASURES, Abstention, Shot
 from animatrix.caption.narrate import Narrator, narrator
 from animatrix.caption.reading import read_shots
-from animatrix.caption.reconcile import reconcile
+from animatrix.caption.reconcile import NotThere, reconcile
 from animatrix.caption.tag import CaptionTag, prose
 from animatrix.knowledge import Taxonomy
 from animatrix.media import Clip
@@ -173,7 +173,7 @@ def measured_raw(shot: Shot, name: str) -> list[CaptionTag] | str:
         return f"a picture of {width}x{height} is too small to measure"
     found = MEASURES[name](shot)
     if isinstance(found, Abstention):
-        return found.reason
+        return NotThere(found.reason) if found.for_all else found.reason
     whole = shot.span(0, len(shot.gray) - 1)
     return [CaptionTag(f.value, f.confidence, f.span or whole, "measured", f.evidence) for f in found]
 

@@ -56,7 +56,8 @@ def drawing_cadence(shot: Shot, limits: CadenceTagThresholds = DRAWING_CADENCE) 
     if not len(runs):
         return Abstention("no drawing is seen for the whole of its run", numbers)
     if not countable and np.median(runs) < 4:
-        return Abstention(f"a container of {shot.fps:g} fps cannot show a count of 24 fps drawings", numbers)
+        reason = f"a container of {shot.fps:g} fps cannot show a count of 24 fps drawings"
+        return Abstention(reason, numbers, for_all=True)
     if shot.fps < 23.0 and not shot.vfr:
         runs = _evened(runs, round(24 / shot.fps))
     found = _name(runs, drawings, numbers, limits)

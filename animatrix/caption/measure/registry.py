@@ -25,10 +25,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Abstention:
-    """Why a measure says nothing."""
+    """Why a measure says nothing.
+
+    ``for_all``: the footage does not hold the answer, so that no other reader can know it either.
+    """
 
     reason: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    for_all: bool = False
 
 
 Measure = Callable[[Shot], "list[Finding] | Abstention"]

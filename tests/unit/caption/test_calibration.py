@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from animatrix.caption.calibration import Curve, curves, isotonic, least_score
@@ -13,6 +13,7 @@ scored = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_siz
 
 
 @given(scored)
+@example([(0.49977900683356113, False)] * 3 + [(0.49977900683356113, True)])
 def test_chances_rise_with_the_score_and_stay_within_bounds(pairs):
     raw, right = zip(*pairs, strict=True)
     x, y = isotonic(raw, right)

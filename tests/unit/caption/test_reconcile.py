@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animatrix import Directive, Taxonomy
-from animatrix.caption.reconcile import READERS, reconcile
+from animatrix.caption.reconcile import READERS, NotThere, reconcile
 from animatrix.caption.tag import CaptionTag, as_directive
 from animatrix.errors import AniMatrixError
 
@@ -39,6 +39,14 @@ def test_an_abstention_lets_the_next_reader_answer():
     found = reconcile({"palette": "too dark"}, {"palette": [tag("pastel", source="recognised")]}, {}, WHOLE)
     assert values(found, "palette") == ["pastel"] and found.tags["palette"][0].source == "recognised"
     assert "too dark" in found.reasons["palette"]
+
+
+def test_what_the_footage_does_not_hold_no_reader_can_know():
+    closed = NotThere("a container of 15 fps cannot show it")
+    said = {"drawing_cadence": [tag("threes", source="recognised")]}
+    found = reconcile({"drawing_cadence": closed}, said, said, WHOLE)
+    assert found.abstained == ["drawing_cadence"]
+    assert found.reasons["drawing_cadence"] == f"measured: {closed}"
 
 
 def test_a_field_nobody_answers_is_abstained_with_each_reason():

@@ -71,6 +71,9 @@ class FlowTask:
         self.model: FlowModel = recipe.model
         self.parts: Parts = build(self.model, recipe.seed, recipe.precision)
         check_fits(recipe, self.parts)
+        if self.model.compile:
+            torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
+            self.parts.transformer.compile_repeated_blocks(dynamic=False)
         self.samples = Samples(recipe, self.parts.encoder)
         self._grey: dict[tuple[int, ...], Tensor] = {}
         if self.parts.fixed_tags is not None:
@@ -192,8 +195,9 @@ class FlowTask:
             kinds, items = [d.kind for d in group.draws], self.samples.load(group, group.draws)
             for i, t in enumerate(self.quantiles):
                 at = [(PROBE_STEP, 1000 * i + d.place) for d in group.draws]
-                batch = self.batch(items, at, [t] * len(items))
-                each = self._error(modules, to_device(batch, self.device)).flatten(1).mean(1).tolist()
+                batch = to_device(self.batch(items, at, [t] * len(items)), self.device)
+                with torch.compiler.set_stance("force_eager"):  # of few shapes, each seen once in a while
+                    each = self._error(modules, batch).flatten(1).mean(1).tolist()
                 for kind, value in zip(kinds, each, strict=True):
                     found.setdefault(kind, []).append(value)
                     found.setdefault(f"q{i}", []).append(value)
@@ -204,7 +208,8 @@ class FlowTask:
     def show(self, modules: Mapping[str, nn.Module], folder: Path, step: int) -> None:
         from animatrix.train.samples import show
 
-        show(self, modules, folder, step)
+        with torch.compiler.set_stance("force_eager"):
+            show(self, modules, folder, step)
 
     def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
         export(self.model, self.parts, modules, folder, self.shift)

@@ -68,6 +68,8 @@ class FlowModel(Section):
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
         checkpointing: recompute activations in the backward pass.
+        compile: compile the blocks with ``torch.compile``, once for every bucket (half a minute each; needs a
+            C++ compiler on a CPU). Held-out figures and pictures are made without.
     """
 
     backbone: str = "nano"
@@ -88,6 +90,7 @@ class FlowModel(Section):
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
     checkpointing: bool = False
+    compile: bool | None = None  # nothing where not given, as above
 
     @model_validator(mode="after")
     def _noise_is_an_interval(self) -> FlowModel:

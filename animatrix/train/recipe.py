@@ -40,7 +40,7 @@ TASKS: dict[str, str] = {
 # training is carried out, not what is learned (to floating-point order). Everything else is refused.
 HARMLESS = (
     "out", "steps", "accumulate", "prefetch", "log", "checkpoint", "parallel", "data.cache", "data.workers",
-    "model.encode_on", "model.checkpointing",
+    "model.encode_on", "model.checkpointing", "model.compile",
 )  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,1 @@
+"""Evaluation: a benchmark for artistic correctness, and a blind study for animators."""

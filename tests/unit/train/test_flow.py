@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -118,6 +119,23 @@ def test_two_legs_of_flow_training_are_one(recipe_of, tmp_path):
     legs, _ = trained(recipe_of(tmp_path / "legs"))
     for name, tensor in whole.tensors().items():
         assert torch.equal(tensor, legs.tensors()[name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling for a CPU needs a C++ compiler")
+def test_compiled_blocks_learn_the_same_and_resume_exactly(recipe_of, tmp_path):
+    def compiled(out):
+        recipe = recipe_of(tmp_path / out)
+        return recipe.model_copy(update={"model": recipe.model.model_copy(update={"compile": True})})
+
+    plain, _ = trained(recipe_of(tmp_path / "plain"))
+    whole, _ = trained(compiled("whole"))
+    trained(compiled("legs"), until=2)
+    legs, _ = trained(compiled("legs"))
+    assert set(whole.tensors()) == set(plain.tensors())
+    for name, tensor in whole.tensors().items():
+        assert torch.equal(tensor, legs.tensors()[name]), name
+        torch.testing.assert_close(tensor, plain.tensors()[name], rtol=1e-3, atol=1e-4)
 
 
 def test_training_lowers_the_held_out_loss_and_exports_a_pipeline(recipe_of, tmp_path):

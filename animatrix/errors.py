@@ -50,6 +50,8 @@ class Code(StrEnum):
     BAD_RECIPE = "bad-recipe"
     RECIPE_CHANGED = "recipe-changed"
     BAD_CHECKPOINT = "bad-checkpoint"
+    # evaluation
+    BAD_STUDY = "bad-study"
 
 
 class AniMatrixError(Exception):

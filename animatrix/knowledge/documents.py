@@ -23,6 +23,7 @@ _CODE_OF_KIND = {
     "directive": Code.BAD_DIRECTIVE,
     "taxonomy": Code.BAD_TAXONOMY,
     "timesheet": Code.BAD_SHEET,
+    "study": Code.BAD_STUDY,
 }
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

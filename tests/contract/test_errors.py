@@ -134,6 +134,12 @@ def damaged_checkpoint(folder):
     trainer(folder, steps=1, batch=2)
 
 
+def study_of_nothing(folder):
+    from animatrix.evaluate.study.sources import read_sources
+
+    read_sources({"a": folder, "b": folder / "none"})
+
+
 RAISES = {
     Code.UNKNOWN_FIELD: lambda _: directive(camera_mov="fix"),
     Code.UNKNOWN_VALUE: lambda _: directive(camera_move="pan_lft"),
@@ -168,6 +174,7 @@ RAISES = {
     Code.BAD_RECIPE: unknown_key,
     Code.RECIPE_CHANGED: another_recipe,
     Code.BAD_CHECKPOINT: damaged_checkpoint,
+    Code.BAD_STUDY: study_of_nothing,
 }
 
 

@@ -73,9 +73,7 @@ def paired(
     value = combine(first) - combine(second)
     rng = np.random.default_rng([seed, len(first)])
     drawn = rng.integers(0, len(first), (resamples, len(first)))
-    found = np.array(
-        [combine([first[i] for i in row]) - combine([second[i] for i in row]) for row in drawn]
-    )
+    found = np.array([combine([first[i] for i in row]) - combine([second[i] for i in row]) for row in drawn])
     found = found[np.isfinite(found)]
     if not len(found):
         return Difference(value, math.nan, math.nan, 1.0, len(first))

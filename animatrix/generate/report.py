@@ -6,7 +6,8 @@ from typing import Any
 
 from animatrix.caption import caption_shot
 from animatrix.caption.agreement import agrees
-from animatrix.caption.measure import shot_of
+from animatrix.caption.measure import Shot, shot_of
+from animatrix.caption.tag import CaptionTag
 from animatrix.knowledge import Directive
 from animatrix.media import Clip, scan_clip
 
@@ -16,7 +17,13 @@ def read_back(directive: Directive, clip: Clip) -> list[dict[str, Any]]:
 
     ``ok`` is None where AniCaption abstains or has no measure for the field; nothing is claimed there.
     """
-    shot = shot_of(list(scan_clip(clip)), clip.fps)
+    return read_back_shot(directive, shot_of(list(scan_clip(clip)), clip.fps))[0]
+
+
+def read_back_shot(
+    directive: Directive, shot: Shot
+) -> tuple[list[dict[str, Any]], dict[str, list[CaptionTag]]]:
+    """The same of a shot as the measures see it, and what was read, with its spans."""
     measured = caption_shot(shot, list(directive.tags)).tags if directive.tags else {}
     rows = []
     for field, asked in directive.tags.items():
@@ -32,4 +39,4 @@ def read_back(directive: Directive, clip: Clip) -> list[dict[str, Any]]:
                 "ok": agrees(field, wanted, values) if found else None,
             }
         )
-    return rows
+    return rows, measured

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "animatrix"
 # A module may import only from parts at or before its own in this list.
 ORDER = [
     *("errors", "knowledge", "media", "synthetic", "corpus", "caption", "model", "generate", "train"),
-    "prefer",
+    *("prefer", "evaluate"),
 ]
 # A verb may put two parts together: curation takes any reader, and the command hands it the captioner, which
 # stands below. Inside a function only, so that the part itself stays free of it.

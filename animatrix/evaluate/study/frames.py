@@ -1,6 +1,6 @@
 """Clips as packs of lossless frames: nothing but pixels, and all of a study of one length in bytes.
 
-    pack = ``AMFP1\\0`` + count + count byte lengths (uint32, little-endian) + that many PNG files + zeros
+pack = ``AMFP1\\0`` + count + count byte lengths (uint32, little-endian) + that many PNG files + zeros
 """
 
 from __future__ import annotations

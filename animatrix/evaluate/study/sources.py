@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.evaluate.study.records import BROKEN
 from animatrix.evaluate.study.rubric import Words
 from animatrix.knowledge import Directive
 from animatrix.knowledge.documents import read_document
@@ -197,6 +196,3 @@ def read_asked(path: Path) -> Asked:
 def liveliness(frames: np.ndarray) -> float:
     """Mean change between neighbouring frames, in levels of 255."""
     return float(np.abs(np.diff(frames.astype(np.int16), axis=0)).mean()) if len(frames) > 1 else 0.0
-
-
-assert not _NAME.match(BROKEN)

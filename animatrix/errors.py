@@ -50,6 +50,7 @@ class Code(StrEnum):
     BAD_RECIPE = "bad-recipe"
     RECIPE_CHANGED = "recipe-changed"
     BAD_CHECKPOINT = "bad-checkpoint"
+    FLOOR_BREACHED = "floor-breached"
     # evaluation
     BAD_STUDY = "bad-study"
 

@@ -1,4 +1,4 @@
-"""``animatrix prefer``: prepare pairs, train the reward model, score clips."""
+"""``animatrix prefer``: prepare pairs, train the reward model, score clips, tune a model on preferences."""
 
 from __future__ import annotations
 
@@ -18,33 +18,46 @@ prefer_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Tell art from failure: pairs, the reward model, scores of clips.",
+    help="Tell art from failure: pairs, the reward model, scores of clips, preference optimisation.",
 )
 _Recipe = Annotated[Path, typer.Argument(help="A YAML recipe with task: reward; see recipes/reward.yaml.")]
+_Policy = Annotated[Path, typer.Argument(help="A recipe with task: policy; see recipes/nano_prefer.yaml.")]
 _Changes = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, keys dotted.")
 ]
 
 
-def _read(recipe: Path, changes: list[str] | None) -> Recipe:
+BREACHED = 3  # exit status of an optimisation that ended itself: expressiveness could not be held
+
+
+def _read(recipe: Path, changes: list[str] | None, *tasks: str) -> Recipe:
     from animatrix.errors import AniMatrixError, Code
     from animatrix.train.recipe import load_recipe
 
     read = load_recipe(recipe, changes or [])
-    if read.task != "reward":
+    tasks = tasks or ("reward",)
+    if read.task not in tasks:
         raise AniMatrixError(
-            Code.BAD_RECIPE, f"{recipe.name} has task {read.task!r}", "this verb takes reward"
+            Code.BAD_RECIPE, f"{recipe.name} has task {read.task!r}", f"this verb takes {' or '.join(tasks)}"
         )
     return read
 
 
 @prefer_app.command(epilog="Example: animatrix prefer pairs recipes/reward.yaml data.workers=2")
 def pairs(recipe: _Recipe, changes: _Changes = None) -> None:
-    """Draw the sets of a recipe and write their pairs; run it again to go on. Votes are read, too."""
+    """Draw the sets of a recipe, of either task; run it again to go on. Votes are read, too."""
+    read = _read(recipe, changes, "reward", "policy")
+    if read.task == "policy":
+        from animatrix.prefer.aligned import prepare as prepare_aligned
+        from animatrix.prefer.policy import open_policy
+
+        encoder = open_policy(read.model).encoder
+        drawn = prepare_aligned(read.data, encoder, lambda line: print(line, file=sys.stderr, flush=True))
+        print(f"{drawn} sets made in {read.data.cache}", file=sys.stderr)
+        return
     from animatrix.prefer.shards import prepare
     from animatrix.prefer.voted import VotedPairs
 
-    read = _read(recipe, changes)
     made = prepare(read.data, lambda line: print(line, file=sys.stderr, flush=True))
     if read.data.votes:
         voted = VotedPairs(read.data.votes, read.data)
@@ -77,6 +90,68 @@ def reward(
             with folder_whole(install) as unfinished:
                 shutil.copytree(read.out / "export", unfinished, dirs_exist_ok=True)
             print(f"installed in {install}", file=sys.stderr)
+
+
+@prefer_app.command(epilog="Example: animatrix prefer samples recipes/nano_prefer.yaml")
+def samples(recipe: _Policy, changes: _Changes = None) -> None:
+    """Make the policy's own samples, judged by the reward: of each directive the best and the worst."""
+    from animatrix.errors import AniMatrixError, Code
+    from animatrix.generate.run import model_path, revision
+    from animatrix.prefer.judging import load_judge
+    from animatrix.prefer.policy import open_policy
+    from animatrix.prefer.samples import make_samples, sampler
+
+    read = _read(recipe, changes, "policy")
+    wanted = read.data.samples
+    if wanted is None or read.model.reward is None:
+        missing = "data.samples" if wanted is None else "model.reward"
+        raise AniMatrixError(Code.BAD_RECIPE, f"{recipe.name} has no {missing}", "samples need both")
+    judge = load_judge(read.model.reward)
+    policy = open_policy(read.model, read.precision)
+    with policy.as_reference(policy.modules()) as modules:
+        pipe = policy.pipeline(modules)
+        made = make_samples(
+            read.data,
+            sampler(pipe, read.data.size, wanted.steps, wanted.guidance),
+            judge,
+            revision(model_path(str(read.model.start))),
+            revision(read.model.reward),
+            policy.transformer.config.tag_slots,
+            lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    print(f"samples of {made} directives made in {wanted.folder}", file=sys.stderr)
+
+
+@prefer_app.command(epilog="Example: animatrix prefer optimize recipes/nano_prefer.yaml optimiser.lr=1e-4")
+def optimize(
+    recipe: _Policy,
+    changes: _Changes = None,
+    stop_after: Annotated[
+        float | None, typer.Option(metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint.")
+    ] = None,
+) -> int:
+    """Tune a video model on preferences; the same command resumes. Exit status 3: it ended itself, because
+    expressiveness could not be held; the checkpoint is kept.
+    """
+    from animatrix.errors import AniMatrixError, Code
+    from animatrix.prefer.policy_task import PolicyTask
+    from animatrix.train.distributed import joined
+    from animatrix.train.engine import Trainer
+
+    read = _read(recipe, changes, "policy")
+    with joined(read.parallel) as world:
+        task = PolicyTask(read, world.device)
+        try:
+            Trainer(read, task, world).run(stop_after=math.inf if stop_after is None else stop_after)
+        except AniMatrixError as error:
+            if error.code != Code.FLOOR_BREACHED:
+                raise
+            print(f"error[{error.code}]: {error}", file=sys.stderr)
+            return BREACHED
+        if task.breach:  # at the last step: exported, and said
+            print(f"error[{Code.FLOOR_BREACHED}]: {task.breach}", file=sys.stderr)
+            return BREACHED
+    return 0
 
 
 @prefer_app.command(epilog="Example: animatrix prefer score clip.mp4 --directive shot.yaml --json")

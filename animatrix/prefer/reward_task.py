@@ -312,6 +312,15 @@ def thinned(directive: Directive, rng: np.random.Generator) -> Directive:
     return directive.model_copy(update={"tags": kept})
 
 
+def at_most(directive: Directive, count: int) -> Directive:
+    """The directive with no more tags than a model takes; deformations stay."""
+    kept: dict[str, tuple[Tag, ...]] = {}
+    for name, tags in sorted(directive.tags.items(), key=lambda row: row[0] not in KEPT_TAGS):
+        if count >= len(tags):
+            kept[name], count = tags, count - len(tags)
+    return directive.model_copy(update={"tags": {n: t for n, t in directive.tags.items() if n in kept}})
+
+
 def to_frames(planes: np.ndarray) -> np.ndarray:
     """I420 ``uint8 [T,H*3/2,W]`` as ``uint8 [T,H,W,3]``."""
     return np.stack([cv2.cvtColor(p, cv2.COLOR_YUV2RGB_I420) for p in planes])

@@ -40,7 +40,8 @@ _Id = Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")]
 ClipId = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-def _directive(document: Any) -> Any:
+def to_directive(document: Any) -> Any:
+    """For validators: a directive of its document; a mistake is a ValueError, which pydantic reports."""
     if isinstance(document, Directive):
         return document
     try:
@@ -70,7 +71,7 @@ class Vote(BaseModel):
     trial: _Id
     a: ClipId
     b: ClipId
-    directive: Annotated[Directive, BeforeValidator(_directive)]
+    directive: Annotated[Directive, BeforeValidator(to_directive)]
     dimension: Head
     choice: Literal["a", "b", "tie", "both_bad"]
     rater: _Id

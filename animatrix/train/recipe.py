@@ -34,6 +34,7 @@ TASKS: dict[str, str] = {
     "autoencode": "animatrix.train.autoencode",
     "text": "animatrix.train.text",
     "reward": "animatrix.prefer.reward_task",
+    "policy": "animatrix.prefer.policy_task",
 }
 
 # What may differ between the run that wrote a checkpoint and the one that goes on from it: it changes how the

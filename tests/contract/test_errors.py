@@ -140,6 +140,18 @@ def study_of_nothing(folder):
     read_sources({"a": folder, "b": folder / "none"})
 
 
+def expressiveness_lost(_):
+    from types import SimpleNamespace
+
+    from animatrix.prefer.floor import Floor
+    from animatrix.prefer.policy_recipe import FloorRecipe
+    from animatrix.prefer.policy_task import PolicyTask
+
+    floor = Floor(FloorRecipe(patience=1))
+    floor.heed({"body_deformation=squash_stretch": 0.1})
+    PolicyTask.plan(SimpleNamespace(floor=floor, breach=floor.breach), 5)
+
+
 RAISES = {
     Code.UNKNOWN_FIELD: lambda _: directive(camera_mov="fix"),
     Code.UNKNOWN_VALUE: lambda _: directive(camera_move="pan_lft"),
@@ -174,6 +186,7 @@ RAISES = {
     Code.BAD_RECIPE: unknown_key,
     Code.RECIPE_CHANGED: another_recipe,
     Code.BAD_CHECKPOINT: damaged_checkpoint,
+    Code.FLOOR_BREACHED: expressiveness_lost,
     Code.BAD_STUDY: study_of_nothing,
 }
 

@@ -115,6 +115,7 @@ async function nextTrial() {
   stage.setMode("side");
   stage.show(films);
   loaded = 0;
+  document.body.classList.add("loading-clips");
   setPhase(outbox.hasVote(trial.trial) ? "sending" : "rating");
   answers.show(trial, study.rubric, draft?.answers && without(draft.answers, "notes"));
   notes.show(sides, draft?.answers?.notes);
@@ -146,6 +147,7 @@ async function loadClips(of, clips) {
     }
   }
   if (trial !== of) return;
+  document.body.classList.remove("loading-clips");
   if (message?.[0] === "clip_failed") tellMessage(null);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches && phase === "rating" && !$("#help").open)
     clock.play(1, performance.now());

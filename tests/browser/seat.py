@@ -1,0 +1,117 @@
+"""A rater before the page, who has a keyboard and looks at pixels; and the clips there are to see."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+FRAMES, SIZE = 10, (80, 48)
+
+
+def drawn(seed: int, frames: int = FRAMES) -> np.ndarray:
+    """A ball on twos over a patterned ground, ``uint8 [T,H,W,3]``: no two drawings are alike."""
+    rng = np.random.default_rng(seed)
+    width, height = SIZE
+    ground = cv2.resize(rng.integers(60, 220, (6, 10, 3), np.uint8), SIZE, interpolation=cv2.INTER_NEAREST)
+    out = np.repeat(ground[None], frames, 0)
+    for t, frame in enumerate(out):
+        x = 8 + (t // 2) * (width - 16) // (frames // 2)
+        cv2.circle(frame, (x, height // 2 + seed % 5), 7, (240, 90, 40), -1)
+    return out
+
+
+class Seat:
+    """A rater before the page."""
+
+    def __init__(self, page) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and self.faults.append(m.text))
+
+    def open(self, url: str, greeted: bool = True) -> Seat:
+        if greeted:
+            self.page.add_init_script("localStorage.setItem('study.greeted', '1')")
+        self.page.goto(url)
+        self.rating()
+        return self
+
+    def rating(self) -> None:
+        self.page.wait_for_selector("body[data-phase=rating]")
+        self.page.wait_for_selector("body:not(.loading-clips)")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    @property
+    def phase(self) -> str:
+        return self.page.evaluate("document.body.dataset.phase")
+
+    @property
+    def number(self) -> int:
+        return int(self.page.locator("#count").inner_text().split()[0])
+
+    @property
+    def frame(self) -> int:
+        return int(self.page.locator(".view canvas").first.get_attribute("data-frame"))
+
+    def to_go(self) -> int:
+        return self.page.locator(".options:not(.answered):not(.idle)").count()
+
+    def watch(self) -> None:
+        """Let the clips play until the least that must be seen was seen."""
+        self.page.wait_for_function("document.querySelectorAll('.watched i').length")
+        if not self.page.evaluate("document.body.classList.contains('playing')"):
+            self.press(" ")
+        self.page.wait_for_function(
+            """[...document.querySelectorAll('.views .watched:not([hidden]) i')]
+               .every((bar) => bar.style.transform === 'scaleX(1)')"""
+        )
+
+    def answer_all(self, key: str = "1") -> None:
+        for _ in range(self.to_go()):
+            self.press(key)
+        assert self.to_go() == 0
+
+    def rate(self, key: str = "1") -> None:
+        """One trial, by keys alone."""
+        before = self.page.locator("#count").inner_text()
+        self.answer_all(key)
+        self.watch()
+        self.press("Enter")
+        self.page.wait_for_function(
+            """(before) => document.body.dataset.phase === 'finished' ||
+               (document.body.dataset.phase === 'rating' &&
+                document.querySelector('#count').textContent !== before)""",
+            arg=before,
+        )
+
+    def picture(self, view: str = "left") -> np.ndarray:
+        """The clip's pixels as they are on the canvas, one for each of the clip's, ``uint8 [H,W,3]``."""
+        got = self.page.evaluate(
+            """async ([view, w, h]) => {
+              await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+              const canvas = document.querySelector(`.view[data-view=${view}] canvas`);
+              const { scale, x, y } = Object.fromEntries(
+                Object.entries(canvas.dataset).map(([k, v]) => [k, Number(v)]));
+              const all = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+              const out = [];
+              for (let j = 0; j < h; j++) for (let i = 0; i < w; i++) {
+                const at = 4 * ((y + j * scale + (scale >> 1)) * canvas.width + x + i * scale + (scale >> 1));
+                out.push(all[at], all[at + 1], all[at + 2]);
+              }
+              return out;
+            }""",
+            [view, *SIZE],
+        )
+        return np.array(got, np.uint8).reshape(SIZE[1], SIZE[0], 3)
+
+    def clips(self) -> dict[str, np.ndarray]:
+        """Both clips' frames as the server sends them."""
+        from animatrix.evaluate.study.frames import unpacked
+
+        trial = self.page.evaluate("fetch('/api/trial').then((reply) => reply.json())")
+        origin = self.page.evaluate("location.origin")
+        get = self.page.context.request.get
+        return {c["side"]: unpacked(get(origin + c["frames_url"]).body()) for c in trial["clips"]}

@@ -1,7 +1,9 @@
-"""Bradley-Terry with ties (Rao & Kupper 1967), as VideoAlign uses it for rewards (arXiv 2501.13918).
+"""Bradley-Terry with ties: Rao & Kupper (1967), as VideoAlign uses it for rewards (arXiv 2501.13918), and
+Davidson (1970), which the statistics of the human study prefer.
 
 With d = s_A - s_B and k >= 1:  P(A > B) = sigma(d - ln k);  P(B > A) = sigma(-d - ln k);
 P(tie) = (k^2 - 1) sigma(d - ln k) sigma(-d - ln k). Clips that are equally good tie with (k - 1) / (k + 1).
+Davidson: P(A > B), P(B > A) and P(tie) as e^(d/2) : e^(-d/2) : nu. Equals tie with nu / (nu + 2).
 """
 
 from __future__ import annotations
@@ -31,6 +33,11 @@ def log_likelihoods(gap: Tensor, ln_k: Tensor) -> Tensor:
     second = F.logsigmoid(-gap - ln_k)
     tie = torch.log(torch.expm1(2 * ln_k)) + first + second
     return torch.stack([first, second, tie], -1)
+
+
+def davidson_log_likelihoods(gap: Tensor, ln_nu: Tensor) -> Tensor:
+    """ln P of (first, second, tie), [..., 3], after Davidson (1970); ``ln_nu`` is any real number."""
+    return F.log_softmax(torch.stack([gap / 2, -gap / 2, ln_nu], -1), -1)
 
 
 def tie_loss(gap: Tensor, ln_k: Tensor, outcome: Tensor) -> Tensor:

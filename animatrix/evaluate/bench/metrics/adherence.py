@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from animatrix.caption.measure import MEASURES
 from animatrix.evaluate.bench.metrics.registry import Skipped, metric
 from animatrix.evaluate.bench.sighting import Sighting
 
@@ -26,14 +25,3 @@ def adherence(sighting: Sighting) -> bool | Skipped:
 def tags_shown(sighting: Sighting) -> float | Skipped:
     found = _judged(sighting)
     return sum(found) / len(found) if found else _nothing(sighting)
-
-
-@metric("tags_all", "every judged field reads back as asked", ("directive",), "share")
-def tags_all(sighting: Sighting) -> bool | Skipped:
-    unread = [name for name in sighting.item.judged if name not in MEASURES]
-    if unread:
-        return Skipped(f"no measure reads {', '.join(unread)}")
-    found = _judged(sighting)
-    if len(found) < len(sighting.item.judged) and all(found):
-        return Skipped("AniCaption abstains on some of the judged fields")
-    return all(found)

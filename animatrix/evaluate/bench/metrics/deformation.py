@@ -30,12 +30,18 @@ def amplitude(sighting: Sighting) -> float | Skipped:
     return float(np.cbrt(area * max(np.ptp(across), 1e-4) * max(np.ptp(up), 1e-4)))
 
 
-@metric("expressiveness", "how far the figure's silhouette stretches", ("directive",), "0..1")
+@metric("expressiveness", "how far the figure's silhouette stretches", ("directive",), "0..1", proven=False)
 def expressiveness(sighting: Sighting) -> float | Skipped:
     return amplitude(sighting)
 
 
-@metric("expressiveness_follows", "more of it with a deformation asked for than without", ("group",), "share")
+@metric(
+    "expressiveness_follows",
+    "more of it with a deformation asked for than without",
+    ("group",),
+    "share",
+    proven=False,
+)
 def expressiveness_follows(pair: Sequence[Sighting]) -> bool | Skipped:
     found = {sighting.item.role: amplitude(sighting) for sighting in pair}
     asked, plain = found.get("asked"), found.get("plain")
@@ -56,7 +62,7 @@ def rank_correlation(values: Sequence[Sequence[float]]) -> float:
 
 
 @metric("expressiveness_order", "rank correlation of asked and shown amplitude", ("directive",), "rank",
-        combine=rank_correlation)  # fmt: skip
+        combine=rank_correlation, proven=False)  # fmt: skip
 def expressiveness_order(sighting: Sighting) -> tuple[float, ...] | Skipped:
     asked = sighting.item.directive.values("deformation_intensity")
     if len(asked) != 1 or asked[0] not in LEVELS:

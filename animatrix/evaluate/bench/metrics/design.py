@@ -32,17 +32,18 @@ def _colours(sighting: Sighting, part: slice) -> np.ndarray | None:
     return counts.ravel() / max(1.0, counts.sum())
 
 
-@metric("colours_kept", "overlap of the figure's colours before and after", ("directive",), "0..1")
-def colours_kept(sighting: Sighting) -> float | Skipped:
-    before, after = (_colours(sighting, part) for part in _ends(sighting))
+@metric(
+    "design_kept",
+    "overlap of the figure's colours, and likeness of its size, before and after; their geometric mean",
+    ("directive",),
+    "0..1",
+    proven=False,
+)
+def design_kept(sighting: Sighting) -> float | Skipped:
+    ends = _ends(sighting)
+    before, after = (_colours(sighting, part) for part in ends)
     if before is None or after is None:
         return Skipped("the figure is not seen before and after")
-    return float(np.minimum(before, after).sum())
-
-
-@metric("design_kept", "likeness of the figure's size, before and after", ("directive",), "0..1")
-def design_kept(sighting: Sighting) -> float | Skipped:
-    before, after = (sighting.figure[part].mean((1, 2)) for part in _ends(sighting))
-    if min(before.max(), after.max()) * sighting.figure[0].size < FEWEST:
-        return Skipped("the figure is not seen before and after")
-    return float(np.exp(-abs(np.log(np.median(before) + 1e-3) - np.log(np.median(after) + 1e-3))))
+    overlap = float(np.minimum(before, after).sum())
+    small, large = sorted(float(np.median(sighting.figure[part].mean((1, 2)))) + 1e-3 for part in ends)
+    return float(np.sqrt(overlap * small / large))

@@ -26,7 +26,7 @@ class Wrong(Exception):
 
 
 class _Answers(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
     choice: dict[str, Choice] = {}
     score: dict[str, Annotated[int, Field(ge=1, le=5)]] = {}
@@ -36,7 +36,7 @@ class _Answers(BaseModel):
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
     answers: _Answers
@@ -63,7 +63,7 @@ def checked(raw: bytes, study: Study, trial: Trial, least_ms: float) -> _Body:
         Wrong: naming the place.
     """
     try:
-        body = _Body.model_validate(parsed(raw))
+        body = _Body.model_validate(parsed(raw), strict=True)
     except ValidationError as error:
         mistake = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise Wrong(mistake["msg"], ".".join(map(str, mistake["loc"]))) from None

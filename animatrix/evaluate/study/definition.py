@@ -107,12 +107,14 @@ class Study:
         self.folder, self.definition = folder, definition
         self.clips = folder / "clips"
         self.secret = (folder / "secret.key").read_bytes()
+        # Read at once: no trial then waits for its own.
+        self._asked = {name: Directive.model_validate(i.directive) for name, i in definition.items.items()}
 
     def clip(self, item: str, system: str) -> StoredClip:
         return self.definition.items[item].clips[system]
 
     def directive(self, item: str) -> Directive:
-        return Directive.model_validate(self.definition.items[item].directive)
+        return self._asked[item]
 
     def pack(self, clip: StoredClip) -> bytes:
         """What is sent of a clip; always of the same length."""
@@ -165,7 +167,7 @@ def create(
     Raises:
         AniMatrixError: BAD_STUDY naming every fault; NOT_WRITABLE.
     """
-    from animatrix.evaluate.study.design import most_trials
+    from animatrix.evaluate.study.design import enough, most_trials, units_of
 
     wording = load_rubric(rubric)
     if out.exists():
@@ -173,8 +175,8 @@ def create(
     found = read_sources(systems)
     shown = _anchors(mode, anchors or {})
     store = _Packs(out / "clips", "codec" if len(found.codecs) > 1 else "")
-    most = most_trials(mode, found.clips, found.systems)
-    if trials > most:
+    if not enough(trials, mode, units := len(units_of(found.clips, found.systems, mode))):
+        most = most_trials(mode, units)
         complain([f"{trials} trials a rater need more clips; these are enough for {most}"])
     out.mkdir(parents=True)
     (out / "clips").mkdir()

@@ -51,13 +51,15 @@ class Planned:
 
 
 def counts(trials: int, mode: Mode, gold: bool = True) -> dict[Kind, int]:
-    """How many trials of each kind; real ones are the rest. A score has no identical pair."""
+    """How many trials of each kind; real ones are the rest. A score has no identical pair; where no clip can
+    be damaged there are no gold trials, and so fewer in all.
+    """
     found: dict[Kind, int] = {k: int(n * trials / 40 + 0.5) for k, n in PER_40.items()}
     if mode == "score":
         found["identical"] = 0
+    found["real"] = trials - sum(found.values())
     if not gold:
         found["gold"] = 0
-    found["real"] = trials - sum(found.values())
     return found
 
 
@@ -73,13 +75,15 @@ def units_of(items: Mapping[str, Mapping[str, Any]], systems: Sequence[str], mod
     return found
 
 
-def most_trials(mode: Mode, items: Mapping[str, Mapping[str, Any]], systems: Sequence[str]) -> int:
-    """The most trials of a rater that never sees a real unit twice."""
-    units = len(units_of(items, systems, mode))
-    most = 0
-    while (n := counts(most + 1, mode, gold=False))["real"] + n["calibration"] <= units:
-        most += 1
-    return most
+def enough(trials: int, mode: Mode, units: int) -> bool:
+    """Whether no rater need see a unit twice, but for repeats."""
+    found = counts(trials, mode)
+    return found["real"] + found["calibration"] <= units
+
+
+def most_trials(mode: Mode, units: int) -> int:
+    """The most trials of a rater that so many units are enough for."""
+    return max((n for n in range(2 * units + 10) if enough(n, mode, units)), default=0)
 
 
 class Design:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
 from animatrix.evaluate.study.definition import StoredClip, Study, min_watch
@@ -20,7 +19,7 @@ class Shown:
 
     def __init__(self, study: Study, signer: Signer) -> None:
         self.study, self.signer = study, signer
-        self._directive = lru_cache(maxsize=None)(self._directive_of)
+        self._asked = {item: self._directive(item) for item in study.definition.items}
 
     def rubric(self) -> dict[str, Any]:
         wording = self.study.definition.rubric
@@ -51,7 +50,7 @@ class Shown:
             "number": trial.number,
             "total": total,
             "mode": self.study.definition.mode,
-            "directive": self._directive(trial.item),
+            "directive": self._asked[trial.item],
             "clips": [
                 {"side": side, **self._clip(trial, side, clip)}
                 for side, clip in clips.items()
@@ -90,7 +89,7 @@ class Shown:
             "holds": [list(run) for run in clip.holds],
         }
 
-    def _directive_of(self, item: str) -> dict[str, Any]:
+    def _directive(self, item: str) -> dict[str, Any]:
         taxonomy, directive = Taxonomy.default(), self.study.directive(item)
         tags: list[dict[str, Any]] = []
         for field_id, asked in directive.tags.items():

@@ -85,6 +85,7 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., Serving]]:
         study, store = open_store(folder / "made")
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # connections wait from here on, not only when the server has started
         server = uvicorn.Server(uvicorn.Config(study_app(study, store), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 
@@ -40,6 +42,21 @@ class Seat:
         self.page.wait_for_selector("body[data-phase=rating]")
         self.page.wait_for_selector("body:not(.loading-clips)")
 
+    def until(self, told: str, argument=None) -> None:
+        """Wait until a JavaScript expression (or function of ``argument``) is true. Playwright's own way of
+        waiting evaluates strings in the page, which its content security policy forbids."""
+        end = time.monotonic() + 20
+        while not self.page.evaluate(told, argument):
+            assert time.monotonic() < end, (
+                f"not within 20 s: {told}; the page says: {self.page.locator('#message').inner_text()}"
+            )
+            self.page.wait_for_timeout(20)
+
+    def at(self, number: int) -> None:
+        """Wait for the trial of this number."""
+        self.until("(n) => document.querySelector('#count').textContent.startsWith(`${n} `)", number)
+        self.rating()
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
@@ -61,15 +78,18 @@ class Seat:
 
     def watch(self) -> None:
         """Let the clips play until the least that must be seen was seen."""
-        self.page.wait_for_function("document.querySelectorAll('.watched i').length")
+        self.until("document.querySelectorAll('.watched i').length")
         if not self.page.evaluate("document.body.classList.contains('playing')"):
             self.press(" ")
-        self.page.wait_for_function(
+        self.until(
             """[...document.querySelectorAll('.views .watched:not([hidden]) i')]
                .every((bar) => bar.style.transform === 'scaleX(1)')"""
         )
 
     def answer_all(self, key: str = "1") -> None:
+        """Every tag is there, it is art, and each dimension is answered with ``key``."""
+        for _ in range(self.page.locator("#tags .options:not(.answered):not(.idle)").count()):
+            self.press("1")
         for _ in range(self.to_go()):
             self.press(key)
         assert self.to_go() == 0
@@ -80,11 +100,11 @@ class Seat:
         self.answer_all(key)
         self.watch()
         self.press("Enter")
-        self.page.wait_for_function(
+        self.until(
             """(before) => document.body.dataset.phase === 'finished' ||
                (document.body.dataset.phase === 'rating' &&
                 document.querySelector('#count').textContent !== before)""",
-            arg=before,
+            before,
         )
 
     def picture(self, view: str = "left") -> np.ndarray:

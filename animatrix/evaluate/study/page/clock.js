@@ -70,7 +70,8 @@ export class Clock {
   tick(now) {
     if (!this.playing) return this.frame;
     if (this._since === null) this._since = now;
-    const passed = Math.floor(((now - this._since) / 1000) * this.fps * this.speed + 1e-6);
+    // An animation frame's time can lie before the key press that started the clock.
+    const passed = Math.max(0, Math.floor(((now - this._since) / 1000) * this.fps * this.speed + 1e-6));
     const n = this.length;
     const start = Math.max(this.first, Math.min(this.last, this._from)) - this.first;
     const at = start + this.direction * passed;

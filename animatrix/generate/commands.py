@@ -91,6 +91,10 @@ def generate(
     offload: Annotated[str, typer.Option(help="none, model or group: less GPU memory, slower.")] = "none",
     batch_guidance: Annotated[bool, typer.Option(help="Run the passes of a step as one batch.")] = False,
     lossless: Annotated[bool, typer.Option(help="FFV1, every value kept (.mkv).")] = False,
+    candidates: Annotated[
+        int, typer.Option(help="Make so many clips, of the seeds from --seed on; needs --pick.")
+    ] = 1,
+    pick: Annotated[str, typer.Option(help="reward: keep the candidate that the reward likes best.")] = "",
     out: Annotated[
         Path,
         typer.Option(help="The clip to write, or a folder name for PNGs; its report is written beside it."),
@@ -117,6 +121,8 @@ def generate(
     _range("tag-guidance", tag_guidance, 0, 30)
     _range("flow-shift", flow_shift, 0.01, 100)
     _range("seed", seed, 0, 2**63 - 1)
+    _range("candidates", candidates, 1, 64)
+    judge = _judge(candidates, pick)
     listed = _listed(directive)
     if listed is not None and (narrative or tag or frames is not None):
         raise AniMatrixError(
@@ -135,7 +141,7 @@ def generate(
         Request(
             directive=one,
             model=model,
-            seed=seed + number,
+            seed=seed + number * candidates,
             steps=steps,
             guidance=guidance,
             tag_guidance=tag_guidance,
@@ -153,11 +159,48 @@ def generate(
     for number, request in enumerate(requests):
         place = out if len(requests) == 1 else out.with_name(f"{out.stem}-{number:03d}{out.suffix}")
         bar = _bar if sys.stderr.isatty() else None
-        results.append(make(request, place, on_step=bar, pipe=pipe, engine=engine, lossless=lossless))
+        results.append(
+            make(
+                request,
+                place,
+                on_step=bar,
+                pipe=pipe,
+                engine=engine,
+                lossless=lossless,
+                candidates=candidates,
+                judge=judge,
+            )
+        )
         if not as_json:
             _print(results[-1])
     if as_json:
         typer.echo(json.dumps(results[0] if len(results) == 1 else results, ensure_ascii=False))
+
+
+def _judge(candidates: int, pick: str) -> Any:
+    """What the reward thinks of a clip, as a function; None where nothing is to be picked.
+
+    Raises:
+        AniMatrixError: BAD_OPTION; MODEL_MISSING before anything is made.
+    """
+    if pick and pick != "reward":
+        raise AniMatrixError(Code.BAD_OPTION, f"--pick {pick!r} is not known", "use --pick reward")
+    if not pick:
+        if candidates > 1:
+            raise AniMatrixError(
+                Code.BAD_OPTION, "--candidates needs a way to choose among them", "add --pick reward"
+            )
+        return None
+    from animatrix.prefer.judging import load_judge
+    from animatrix.prefer.samples import reward_of
+
+    judge = load_judge()
+
+    def judged(clip: Any, directive: Any) -> dict[str, Any]:
+        verdict = judge.score(clip, directive)
+        return {"score": round(reward_of(verdict), 4), **verdict.to_json()}
+
+    return judged
 
 
 def _listed(file: Path | None) -> list[Any] | None:

@@ -245,6 +245,8 @@ def generate(
     pipe: Any = None,
     engine: Engine | None = None,
     lossless: bool = False,
+    candidates: int = 1,
+    judge: Callable[[Clip, Directive], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Make ``out`` and the JSON beside it; returns the JSON's content.
 
@@ -253,9 +255,9 @@ def generate(
         on_step: called with (steps done, steps in all).
         pipe: a loaded pipeline to reuse; loaded from ``request.model`` as ``engine`` says otherwise.
         lossless: FFV1, for ``.mkv``.
+        candidates: clips that are made, of the seeds from ``request.seed`` on; the best of them is kept.
+        judge: what each is worth, its ``score`` the larger the better; needed for more than one.
     """
-    import torch
-
     from animatrix.generate.report import read_back
 
     directive = request.directive if request.directive.fps == FPS else request.directive.to_fps(FPS)
@@ -266,12 +268,69 @@ def generate(
     def lap(phase: str) -> None:
         nonlocal mark
         now = time.perf_counter()
-        seconds[phase] = round(now - mark, 3)
+        seconds[phase] = round(seconds.get(phase, 0.0) + now - mark, 3)
         mark = now
 
     pipe = load(request.model, engine, request) if pipe is None else pipe
     lap("load")
     pipe.set_progress_bar_config(disable=True)
+    total = len(request.sigmas) if request.sigmas else request.steps
+
+    clip, seed, judged = None, request.seed, []
+    for number in range(candidates):
+        made = _made(request, directive, pipe, images, request.seed + number, on_step)
+        lap("generate")
+        if judge is not None:
+            judged.append({"seed": request.seed + number, **judge(made, directive)})
+            lap("judge")
+        if clip is None or judged[-1]["score"] > max(one["score"] for one in judged[:-1]):
+            clip, seed = made, request.seed + number
+    assert clip is not None
+    report = read_back(directive, clip)
+    lap("caption")
+    if out.suffix:
+        write_video(clip, out, lossless=lossless)
+    else:
+        write_png_sequence(clip, out)
+    lap("write")
+    result = {
+        "clip": str(out),
+        "directive": json.loads(directive.canonical_json()),
+        "model": {"id": request.model, "revision": revision(model_path(request.model))},
+        "seed": seed,
+        "steps": total,
+        "guidance": request.guidance,
+        "tag_guidance": request.guidance if request.tag_guidance is None else request.tag_guidance,
+        "size": list(request.size),
+        "taxonomy_version": directive.taxonomy_version,
+        "negative": request.negative_prompt,
+        "sigmas": request.sigmas and list(request.sigmas),
+        "scheduler": type(pipe.scheduler).__name__,
+        "lora": list(engine.lora) if engine else [],
+        "dtype": str((pipe.transformer or pipe.transformer_2).dtype).removeprefix("torch."),
+        "keyframes": {str(index): str(path) for index, path in request.keyframes.items()},
+        "tags_as_prose": pipe.tag_encoder is None and bool(directive.tags),
+        "seconds": seconds,
+        "report": report,
+    }
+    if judged:
+        result["candidates"] = judged
+    with written_whole(out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    return result
+
+
+def _made(
+    request: Request,
+    directive: Directive,
+    pipe: Any,
+    images: dict[int, np.ndarray],
+    seed: int,
+    on_step: Callable[[int, int], None] | None,
+) -> Clip:
+    """The clip of one seed. Raises AniMatrixError OUT_OF_MEMORY, and what the pipeline raises."""
+    import torch
+
     total = len(request.sigmas) if request.sigmas else request.steps
 
     def step_end(_pipe: Any, step: int, _t: int, tensors: dict) -> dict:
@@ -291,7 +350,7 @@ def generate(
             sigmas=request.sigmas,
             batch_guidance=request.batch_guidance,
             keyframes=images,
-            generator=torch.Generator().manual_seed(request.seed),
+            generator=torch.Generator().manual_seed(seed),
             callback_on_step_end=step_end,
         ).frames[0]
     except torch.OutOfMemoryError:
@@ -300,35 +359,4 @@ def generate(
             f"memory ran out while {directive.frames} frames of {'x'.join(map(str, request.size))} were made",
             "try --offload model or group, or a smaller size or length",
         ) from None
-    clip = clip_of(frames)
-    lap("generate")
-    report = read_back(directive, clip)
-    lap("caption")
-    if out.suffix:
-        write_video(clip, out, lossless=lossless)
-    else:
-        write_png_sequence(clip, out)
-    lap("write")
-    result = {
-        "clip": str(out),
-        "directive": json.loads(directive.canonical_json()),
-        "model": {"id": request.model, "revision": revision(model_path(request.model))},
-        "seed": request.seed,
-        "steps": total,
-        "guidance": request.guidance,
-        "tag_guidance": request.guidance if request.tag_guidance is None else request.tag_guidance,
-        "size": list(request.size),
-        "taxonomy_version": directive.taxonomy_version,
-        "negative": request.negative_prompt,
-        "sigmas": request.sigmas and list(request.sigmas),
-        "scheduler": type(pipe.scheduler).__name__,
-        "lora": list(engine.lora) if engine else [],
-        "dtype": str((pipe.transformer or pipe.transformer_2).dtype).removeprefix("torch."),
-        "keyframes": {str(index): str(path) for index, path in request.keyframes.items()},
-        "tags_as_prose": pipe.tag_encoder is None and bool(directive.tags),
-        "seconds": seconds,
-        "report": report,
-    }
-    with written_whole(out.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
-    return result
+    return clip_of(frames)

@@ -200,7 +200,8 @@ def weights_folder() -> Path:
 
 
 def load_judge(folder: Path | None = None) -> JudgeOfClips:
-    """The judge of a folder; the shipped one where none is named.
+    """The judge of a folder; the shipped one where none is named. Of a vision-language model the folder has
+    the adapter and the heads; the backbone is where it was when they were trained.
 
     Raises:
         AniMatrixError: MODEL_MISSING, MODEL_MISMATCH, TAXONOMY_VERSION.
@@ -216,6 +217,11 @@ def load_judge(folder: Path | None = None) -> JudgeOfClips:
         story = json.loads((folder / STORY).read_text("utf-8"))
         calibration = Calibration(**story["calibration"])
         size, window = (int(story["size"][0]), int(story["size"][1])), int(story["frames"])
+        backbone = story.get("backbone")
+        if backbone is not None:
+            from animatrix.prefer.vlm import VlmReward
+
+            return JudgeOfClips(VlmReward.load_export(folder, str(backbone)), calibration, size, window)
         net = RewardModel.from_pretrained(folder, torch_dtype=torch.float32)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise AniMatrixError(
@@ -242,7 +248,8 @@ def export(net: Any, task: RewardTask, folder: Path) -> None:
     with torch.inference_mode():
         rows = judged(task.tune, lambda shown: task.judge(net, shown))
     ties = net.ties.detach().float().cpu()
-    story = {
+    story: dict[str, Any] = {} if isinstance(net, RewardModel) else {"backbone": task.model.vlm_name}
+    story |= {
         "size": list(task.data.size),
         "frames": task.data.frames,
         "calibration": calibrate(rows, log_k(ties)).as_dict(),
@@ -257,12 +264,15 @@ def _export_vlm(net: Any, folder: Path) -> None:
     """The adapter by peft, the heads beside it: a backbone of gigabytes is not written again."""
     from safetensors.torch import save_file
 
+    from animatrix.prefer.vlm import ADAPTER, HEADS_FILE
+
     if hasattr(net.backbone, "peft_config"):
-        net.backbone.save_pretrained(folder / "adapter")
+        net.backbone.save_pretrained(folder / ADAPTER)
     heads = {
         name: value.detach().float().cpu().contiguous()
         for name, value in net.state_dict().items()
         if not name.startswith("backbone.")
     }
-    with written_whole(folder / "heads.safetensors") as temporary:
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder / HEADS_FILE) as temporary:
         save_file(heads, temporary)

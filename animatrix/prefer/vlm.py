@@ -25,6 +25,7 @@ from animatrix.prefer.merits import DIMENSIONS, HEADS
 from animatrix.prefer.reward import Judgement
 from animatrix.prefer.sets import CELL, SLOT
 
+ADAPTER, HEADS_FILE = "adapter", "heads.safetensors"  # of an export
 ADAPTED = ("q_proj", "k_proj", "v_proj", "o_proj")
 TASK = (
     "You judge a shot of 2D animation against a directive. A deformation that the directive asks for is art; "
@@ -105,6 +106,37 @@ class VlmReward(nn.Module):
             )
             model = get_peft_model(model, adapters)
         return cls(model, processor, image_token, width)
+
+    @classmethod
+    def load_export(cls, folder: Path, name: str | Path) -> VlmReward:
+        """What a training exported, on its backbone ``name``: the adapter, where there is one, and the heads.
+
+        Raises:
+            AniMatrixError: MODEL_MISSING, MODEL_MISMATCH.
+        """
+        from peft import PeftModel
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        from animatrix.caption.narrate.local import first_line
+
+        found = cls.load(name, lora=0)
+        try:
+            # By name: peft would take a pickle where the safetensors file is missing.
+            if (folder / ADAPTER).is_dir():
+                if not (folder / ADAPTER / "adapter_model.safetensors").is_file():
+                    raise OSError("no adapter_model.safetensors in it")
+                found.backbone = PeftModel.from_pretrained(found.backbone, str(folder / ADAPTER))
+            heads = load_file(folder / HEADS_FILE)
+            missing, unexpected = found.load_state_dict(heads, strict=False)
+            missing = [key for key in missing if not key.startswith("backbone.")]
+            if missing or unexpected:
+                raise KeyError(f"{(missing + unexpected)[0]} does not fit")
+        except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
+            raise AniMatrixError(
+                Code.MODEL_MISMATCH, f"{folder} does not judge with {name}: {first_line(error)[:120]}"
+            ) from None
+        return found.eval()
 
     def prepare(self, directives: Sequence[Directive], clips: Sequence[np.ndarray]) -> Asked:
         t, h, w = clips[0].shape[:3]

@@ -17,7 +17,7 @@ ORDER = [
 ]
 # A verb may put two parts together: curation takes any reader, and the command hands it the captioner, which
 # stands below. Inside a function only, so that the part itself stays free of it.
-HANDED_IN = {"corpus/commands.py": {"caption"}}
+HANDED_IN = {"corpus/commands.py": {"caption"}, "generate/commands.py": {"prefer"}}
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem == "errors")
 
 

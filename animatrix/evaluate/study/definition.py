@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.evaluate.statistics.screening import ScreeningRules
 from animatrix.evaluate.study.frames import common_size, holds, name_of, packed, padded, through_codec
 from animatrix.evaluate.study.records import BROKEN, Id, Mode, fault_of
 from animatrix.evaluate.study.rubric import ANCHORS, Rubric, Words, load_rubric
@@ -81,6 +82,7 @@ class Definition(_Part):
         trials: of each rater.
         passage: ``codec`` where all clips were encoded once more alike, as their sources were not.
         pack_bytes: length of every pack.
+        screening: rules by which raters count, stated before the first vote.
     """
 
     format: Literal[1]
@@ -98,6 +100,7 @@ class Definition(_Part):
     anchors: dict[int, StoredClip] = {}
     passage: Literal["", "codec"] = ""
     pack_bytes: int
+    screening: ScreeningRules = ScreeningRules()
 
 
 class Study:

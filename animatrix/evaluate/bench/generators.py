@@ -186,7 +186,7 @@ class Diffusers:
             diffusers.utils.logging.disable_progress_bar()
             try:
                 self._pipe = diffusers.DiffusionPipeline.from_pretrained(
-                    self.path, torch_dtype=torch.float32, local_files_only=True
+                    self.path, dtype=torch.float32, local_files_only=True
                 )
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0][:160]

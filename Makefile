@@ -25,6 +25,13 @@ check: $(STAMP)
 ablation: $(STAMP)
 	OMP_NUM_THREADS=1 nice -n 15 $(BIN)/python benchmarks/ablation.py
 
+# The model, the model without tags, and with the tags of other items; hours with all items (ITEMS=200).
+MODEL ?= nano
+ITEMS ?= 4
+bench: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/animatrix evaluate bench --generator "ours:$(MODEL)" --generator "ours:$(MODEL)?tags=off" \
+		--generator "ours:$(MODEL)?tags=shuffled" --items $(ITEMS) --processes 2 --out runs/bench
+
 # torch first and pinned, so that no other package can bring a different build.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -11,20 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 
+from animatrix.evaluate.intervals import wilson
+
 SIDE, EDGE = 420, 54
-
-
-def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % score interval of a share (Wilson 1927); the whole range where there is nothing to share."""
-    if not count:
-        return 0.0, 1.0
-    share, square = right / count, z * z / count
-    middle = (share + square / 2) / (1 + square)
-    reach = z * math.sqrt(share * (1 - share) / count + square / (4 * count)) / (1 + square)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def binned(rows: list[dict], bins: int) -> list[tuple[float, float, float, float, int]]:

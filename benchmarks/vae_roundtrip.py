@@ -21,13 +21,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from reliability import wilson
 from torch import Tensor
 
 from animatrix.caption import caption_shot
 from animatrix.caption.cases import NANO, Case, score
 from animatrix.caption.cases import cases as draw_cases
 from animatrix.caption.measure import shot_of
+from animatrix.evaluate.intervals import wilson
 from animatrix.media import Clip, read_clip, scan_clip
 from animatrix.model.vae import AutoencoderNano, to_frames, to_pixels
 from animatrix.synthetic import Corpus

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.evaluate.study.commands import study
 
 evaluate_app = typer.Typer(
     add_completion=False,
@@ -18,6 +19,7 @@ evaluate_app = typer.Typer(
     no_args_is_help=True,
     help="Measure clips against what was asked, and ask people.",
 )
+evaluate_app.add_typer(study, name="study")
 BENCH_EXAMPLE = """\b
 Example:
   animatrix evaluate bench --generator ours:nano --generator "ours:nano?tags=off" --items 4 --out runs/bench

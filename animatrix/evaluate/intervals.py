@@ -23,7 +23,7 @@ class Difference(NamedTuple):
     low: float
     high: float
     p: float
-    count: int
+    units: int
 
 
 def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code
 from animatrix.evaluate.bench.metrics import METRICS, Metric
 from animatrix.evaluate.bench.suite import Suite
-from animatrix.evaluate.intervals import SEED, bootstrap, holm, paired, wilson
+from animatrix.evaluate.intervals import RESAMPLES, SEED, Difference, bootstrap, holm, paired, wilson
 from animatrix.media.door import regular_file, written_whole
 
 FORMAT = 1
@@ -102,7 +102,7 @@ def headline(primary: Mapping[str, str], systems: Sequence[Mapping[str, Any]]) -
     for system, units in zip(systems, strata, strict=True):
         values = [np.array(list(units[suite].values())) for suite in shared]
         rng = np.random.default_rng([SEED, len(shared)])
-        drawn = [v[rng.integers(0, len(v), (2000, len(v)))].mean(1) for v in values]
+        drawn = [v[rng.integers(0, len(v), (RESAMPLES, len(v)))].mean(1) for v in values]
         low, high = np.percentile(np.mean(drawn, 0), [2.5, 97.5]) if drawn else (math.nan, math.nan)
         value = float(np.mean([v.mean() for v in values])) if values else math.nan
         found.append(
@@ -144,10 +144,8 @@ def against(
     return rows
 
 
-def _stratified(strata: Sequence[Sequence[tuple[float, float]]]):
+def _stratified(strata: Sequence[Sequence[tuple[float, float]]]) -> Difference:
     """As ``paired``, of the mean over strata of the mean difference in each."""
-    from animatrix.evaluate.intervals import RESAMPLES, Difference
-
     rng = np.random.default_rng([SEED, len(strata)])
     gaps = [np.array([a - b for a, b in units]) for units in strata]
     drawn = np.mean([g[rng.integers(0, len(g), (RESAMPLES, len(g)))].mean(1) for g in gaps], 0)
@@ -158,13 +156,13 @@ def _stratified(strata: Sequence[Sequence[tuple[float, float]]]):
     return Difference(value, float(low), float(high), p, sum(map(len, gaps)))
 
 
-def _difference(said: Any) -> dict[str, Any]:
+def _difference(said: Difference) -> dict[str, Any]:
     return {
         "difference": rounded(said.value),
         "low": rounded(said.low),
         "high": rounded(said.high),
         "p": said.p,
-        "count": said.count,
+        "count": said.units,
     }
 
 

@@ -119,7 +119,8 @@ class _Kept:
 
     def __init__(self, made_by: Generator, item: Item, folder: Path) -> None:
         self.item, self.key, self.seconds = item, clip_key(made_by, item), 0.0
-        self._made_by, self._clip = made_by, None
+        self._made_by = made_by
+        self._clip: Clip | None = None
         self._film, self._note = folder / f"{self.key}.mkv", folder / f"{self.key}.json"
         self.note = json.loads(self._note.read_text("utf-8")) if self._note.exists() else self._make()
 

@@ -35,7 +35,7 @@ def test_a_bootstrap_of_nothing_is_no_number():
 def test_a_paired_difference_sees_what_is_the_same_on_every_item():
     base = np.random.default_rng(0).normal(0, 5, 30)
     said = paired((base + 0.5).tolist(), base.tolist(), np.mean)
-    assert said.value == pytest.approx(0.5) and said.low > 0.4 and said.p < 0.01 and said.count == 30
+    assert said.value == pytest.approx(0.5) and said.low > 0.4 and said.p < 0.01 and said.units == 30
     turned = paired(base.tolist(), (base + 0.5).tolist(), np.mean)
     assert turned.value == pytest.approx(-0.5) and turned.p < 0.01
 

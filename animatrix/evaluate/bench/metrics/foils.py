@@ -27,7 +27,7 @@ def smoothness(sighting: Sighting) -> float | Skipped:
     gray = sighting.shot.gray
     if len(gray) < 3:
         return Skipped("a clip of less than three frames has nothing in between")
-    flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     height, width = gray.shape[1:]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     errors = []

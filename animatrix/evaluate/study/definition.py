@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.evaluate.statistics.screening import ScreeningRules
-from animatrix.evaluate.study.frames import common_size, holds, name_of, packed, padded, through_codec
+from animatrix.evaluate.study.frames import common_size, fill, holds, name_of, packed, through_codec
 from animatrix.evaluate.study.records import BROKEN, Id, Mode, fault_of
 from animatrix.evaluate.study.rubric import ANCHORS, Rubric, Words, load_rubric
 from animatrix.evaluate.study.sources import (
@@ -120,8 +120,8 @@ class Study:
         return self._asked[item]
 
     def pack(self, clip: StoredClip) -> bytes:
-        """What is sent of a clip; always of the same length."""
-        return padded((self.clips / clip.pack).read_bytes(), self.definition.pack_bytes)
+        """What is sent of a clip; of one length for all, on the disk already."""
+        return (self.clips / clip.pack).read_bytes()
 
 
 def min_watch(clips: list[StoredClip]) -> float:
@@ -203,6 +203,8 @@ def create(
         passage=store.passage,
         pack_bytes=common_size(store.lengths),
     )
+    for pack in (out / "clips").iterdir():
+        fill(pack, definition.pack_bytes)
     with written_whole(out / "secret.key") as temporary:
         temporary.write_bytes(secrets.token_bytes(32))
     (out / "secret.key").chmod(0o600)

@@ -6,6 +6,7 @@ pack = ``AMFP1\\0`` + count + count byte lengths (uint32, little-endian) + that 
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import tempfile
 from pathlib import Path
@@ -53,9 +54,9 @@ def unpacked(data: bytes) -> np.ndarray:
     return np.stack(frames)
 
 
-def padded(pack: bytes, size: int) -> bytes:
-    """The pack filled up with zeros to ``size`` bytes, so that its length says nothing of the clip."""
-    return pack + bytes(size - len(pack))
+def fill(path: Path, size: int) -> None:
+    """Fill a pack up with zeros to ``size`` bytes, so that its length says nothing of the clip."""
+    os.truncate(path, size)
 
 
 def common_size(lengths: list[int]) -> int:

@@ -21,7 +21,6 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-ITEMS = 4
 TAGS = {"drawing_cadence": "twos", "camera_move": "fix", "smear_technique": "multiples@3-6"}
 
 
@@ -75,7 +74,7 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., Serving]]:
         told = {"narrative": narrative, "tags": TAGS, "frames": FRAMES, "fps": 24}
         for system in ("ours", "theirs"):
             (folder / system).mkdir()
-            for item in range(ITEMS):
+            for item in range(max(4, trials)):
                 frames = drawn(2 * item + (system == "ours"))
                 write_video(Clip(frames, 24.0), folder / system / f"item{item}.mp4")
                 (folder / system / f"item{item}.json").write_text(json.dumps(told))

@@ -122,7 +122,8 @@ def test_greys_have_no_hue_and_text_stands_out(seated):
           .map((name) => {
             const element = document.querySelector(name), none = 'rgba(0, 0, 0, 0)';
             let at = element, ground = none;
-            for (; at && ground === none; at = at.parentElement) ground = getComputedStyle(at).backgroundColor;
+            for (; at && ground === none; at = at.parentElement)
+              ground = getComputedStyle(at).backgroundColor;
             return [name, getComputedStyle(element).color, ground];
           })"""
     )

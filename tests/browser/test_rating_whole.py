@@ -1,4 +1,4 @@
-"""A whole sitting: twenty trials by keyboard, a lost network, reloads, three languages, and what it looks like."""
+"""A whole sitting: twenty trials by keyboard, a lost network, reloads, three languages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_twenty_trials_by_keyboard_with_the_network_lost_in_the_middle(chromium,
 
 
 def lose_the_network(seat: Seat, serving, number: int) -> None:
-    """Offline in the middle of a trial, the vote cast offline, the window closed, a new one once it is back."""
+    """Offline in the middle of a trial, voted offline, the page left, and opened again once it is back."""
     seat.page.context.set_offline(True)
     seat.answer_all("2")
     seat.watch()

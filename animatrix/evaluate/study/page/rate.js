@@ -415,6 +415,8 @@ function render() {
   strip.show(stripRows());
   strip.pins(notes.marks);
   renderTools();
+  renderFrame(clock.frame);
+  renderWatched();
   renderSubmit();
 }
 
@@ -447,6 +449,7 @@ function renderTools() {
   $("#zoom").textContent = Number.isInteger(ratio) ? `${ratio}×` : `${Math.round(ratio * 100)}%`;
   $(".views").classList.toggle("zoomed", stage.zoom > 0);
   strip.range(clock.first, clock.last);
+  renderPlaying();
 }
 
 function renderSubmit() {
@@ -464,7 +467,7 @@ function renderSubmit() {
   $(".go-on [data-do=undo]").disabled = !trial.can_undo || phase !== "rating";
 }
 
-const shown = { frame: -1, playing: null, watched: "" };
+const shown = { frame: "", playing: "", watched: "" }; // what the page says already
 
 function tick(now) {
   requestAnimationFrame(tick);
@@ -475,18 +478,26 @@ function tick(now) {
   const seen = stage.mode === "flicker" ? [stage.shownSide] : watch.sides;
   const complete = watch.complete;
   watch.tick(now, clock.playing && loaded === 1 && phase === "rating" && !$("#help").open, seen.filter((side) => watch.sides.includes(side)));
-  if (watch.complete !== complete) renderSubmit(), save();
-  stage.draw(frame, now);
-  if (shown.playing !== clock.playing) {
-    shown.playing = clock.playing;
-    document.body.classList.toggle("playing", clock.playing);
-    const button = $("[data-do=toggle]");
-    button.dataset.label = clock.playing ? "pause" : "play";
-    button.setAttribute("aria-label", say(button.dataset.label));
-    button.title = say(button.dataset.label);
+  if (watch.complete !== complete) {
+    if (message?.[0].startsWith("watch_first")) tellMessage(null);
+    renderSubmit();
+    save();
   }
+  stage.draw(frame, now);
+  renderPlaying();
   renderFrame(frame);
   renderWatched();
+}
+
+function renderPlaying() {
+  const key = [clock.playing, spoken()].join();
+  if (shown.playing === key) return;
+  shown.playing = key;
+  document.body.classList.toggle("playing", clock.playing);
+  const button = $("[data-do=toggle]");
+  button.dataset.label = clock.playing ? "pause" : "play";
+  button.setAttribute("aria-label", say(button.dataset.label));
+  button.title = say(button.dataset.label);
 }
 
 function renderFrame(frame) {

@@ -147,7 +147,8 @@ def study_app(
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan, redirect_slashes=False)
 
-    def session_of(request: Request) -> str:
+    # Async where nothing is waited for: a thread for each of them costs more than what it does.
+    async def session_of(request: Request) -> str:
         session = signer.session(request.cookies.get(COOKIE))
         if session is None:
             raise Refused(401, "open your invitation link first")
@@ -159,7 +160,7 @@ def study_app(
             raise Refused(401, "this session has ended; open your invitation link")
         return rater
 
-    def changing(request: Request, session: Annotated[str, Depends(session_of)]) -> None:
+    async def changing(request: Request, session: Annotated[str, Depends(session_of)]) -> None:
         """Only the page itself may change anything."""
         origin = urlsplit(request.headers.get("origin", ""))
         if not origin.netloc or origin.netloc.lower() != request.headers.get("host", "").lower():
@@ -193,11 +194,11 @@ def study_app(
         return reply
 
     @app.get("/rate")
-    def rate() -> Response:
+    async def rate() -> Response:
         return _file(pages, "index.html")
 
     @app.get("/static/{name}")
-    def static(name: str) -> Response:
+    async def static(name: str) -> Response:
         return _file(pages, name)
 
     @app.get("/api/session")
@@ -263,16 +264,16 @@ def study_app(
         return JSONResponse({"trial": trial})
 
     @app.exception_handler(Refused)
-    def refused(_: Request, error: Refused) -> Response:
+    async def refused(_: Request, error: Refused) -> Response:
         where = {} if error.where is None else {"where": error.where}
         return JSONResponse({"error": error.error, **where}, error.status)
 
     @app.exception_handler(Wrong)
-    def wrong(_: Request, error: Wrong) -> Response:
+    async def wrong(_: Request, error: Wrong) -> Response:
         return JSONResponse({"error": error.error, "where": error.where}, 422)
 
     @app.exception_handler(HTTPException)
-    def unknown(_: Request, error: HTTPException) -> Response:
+    async def unknown(_: Request, error: HTTPException) -> Response:
         return JSONResponse({"error": str(error.detail)}, error.status_code)
 
     return Guard(app, log)

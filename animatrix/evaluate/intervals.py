@@ -37,17 +37,21 @@ def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def bootstrap(
-    values: Sequence[T], combine: Callable[[Sequence[T]], float], seed: int = SEED, resamples: int = RESAMPLES
+    values: Sequence[T],
+    combine: Callable[[Sequence[T]], float] | None = None,
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
 ) -> tuple[float, float]:
-    """95 % percentile interval of ``combine`` over values drawn with replacement (Efron 1979).
+    """95 % percentile interval over values drawn with replacement (Efron 1979).
 
-    Draws on which ``combine`` is not finite are left out; NaN where none is left.
+    Args:
+        combine: makes one figure of many values; None: their mean. Draws on which it is not finite are left
+            out; NaN where none is left.
     """
     if not len(values):
         return math.nan, math.nan
     rng = np.random.default_rng([seed, len(values)])
-    drawn = rng.integers(0, len(values), (resamples, len(values)))
-    found = np.array([combine([values[i] for i in row]) for row in drawn])
+    found = _resampled(values, combine, rng.integers(0, len(values), (resamples, len(values))))
     found = found[np.isfinite(found)]
     if not len(found):
         return math.nan, math.nan
@@ -55,31 +59,75 @@ def bootstrap(
     return float(low), float(high)
 
 
+def _resampled(
+    values: Sequence[T], combine: Callable[[Sequence[T]], float] | None, rows: np.ndarray
+) -> np.ndarray:
+    """The figure of each row of indices."""
+    if combine is None:
+        return np.array(values, float)[rows].mean(1)
+    return np.array([combine([values[i] for i in row]) for row in rows])
+
+
+def share_draws(values: Sequence[bool], rng: np.random.Generator, count: int = RESAMPLES) -> np.ndarray:
+    """Plausible shares ``[count]``: of the Beta posterior under Jeffreys' prior. Resampling would say that
+    three of three are always three of three.
+    """
+    right = sum(map(bool, values))
+    return rng.beta(right + 0.5, len(values) - right + 0.5, count)
+
+
+def share_gap_draws(gaps: Sequence[int], rng: np.random.Generator, count: int = RESAMPLES) -> np.ndarray:
+    """Plausible differences of two shares ``[count]`` from what each pair says (-1, 0 or 1): of the Dirichlet
+    posterior under Jeffreys' prior.
+    """
+    cells = [sum(gap == value for gap in gaps) + 0.5 for value in (-1, 0, 1)]
+    drawn = rng.dirichlet(cells, count)
+    return drawn[:, 2] - drawn[:, 0]
+
+
 def paired(
     first: Sequence[T],
     second: Sequence[T],
-    combine: Callable[[Sequence[T]], float],
+    combine: Callable[[Sequence[T]], float] | None = None,
     seed: int = SEED,
     resamples: int = RESAMPLES,
 ) -> Difference:
-    """The difference of two systems on the same items, resampled item by item.
+    """The difference of two systems on the same items.
 
-    ``p``: twice the smaller share of resamples on either side of no difference, at least 1/resamples.
+    The interval: of truth values by :func:`share_gap_draws`, of anything else bootstrapped item by item.
+    ``p``: of a permutation test that exchanges the systems item by item (Fisher 1935), which holds for few
+    items, too: of three items, none is ever significant.
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} values against {len(second)}")
     if not len(first):
         return Difference(math.nan, math.nan, math.nan, 1.0, 0)
-    value = combine(first) - combine(second)
-    rng = np.random.default_rng([seed, len(first)])
-    drawn = rng.integers(0, len(first), (resamples, len(first)))
-    found = np.array([combine([first[i] for i in row]) - combine([second[i] for i in row]) for row in drawn])
+    rng, count = np.random.default_rng([seed, len(first)]), len(first)
+    whole = np.arange(count)[None]
+    value = float((_resampled(first, combine, whole) - _resampled(second, combine, whole))[0])
+    if all(isinstance(v, bool) for v in (*first, *second)):
+        gaps = [int(bool(a)) - int(bool(b)) for a, b in zip(first, second, strict=True)]
+        found = share_gap_draws(gaps, rng, resamples)
+    else:
+        drawn = rng.integers(0, count, (resamples, count))
+        found = _resampled(first, combine, drawn) - _resampled(second, combine, drawn)
+        found = found[np.isfinite(found)]
+    low, high = np.percentile(found, [2.5, 97.5]) if len(found) else (math.nan, math.nan)
+    both = [*first, *second]
+    swapped = count * (rng.random((resamples, count)) < 0.5)
+    ones = np.arange(count) + swapped
+    exchanged = _resampled(both, combine, ones) - _resampled(both, combine, (ones + count) % (2 * count))
+    ends = min(float(low), value), max(float(high), value)
+    return Difference(value, *ends, extreme(value, exchanged), count)
+
+
+def extreme(value: float, under_exchange: Sequence[float] | np.ndarray) -> float:
+    """Two-sided p: the share of exchanges that give at least as large a difference, the one seen included."""
+    if not math.isfinite(value):
+        return 1.0
+    found = np.abs(np.asarray(under_exchange))
     found = found[np.isfinite(found)]
-    if not len(found):
-        return Difference(value, math.nan, math.nan, 1.0, len(first))
-    low, high = np.percentile(found, [2.5, 97.5])
-    side = min(float((found <= 0).mean()), float((found >= 0).mean()))
-    return Difference(value, float(low), float(high), min(1.0, max(2 * side, 1 / resamples)), len(first))
+    return float((1 + (found >= abs(value) - 1e-9).sum()) / (1 + len(found)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -17,7 +17,18 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code
 from animatrix.evaluate.bench.metrics import METRICS, Metric
 from animatrix.evaluate.bench.suite import Suite
-from animatrix.evaluate.intervals import RESAMPLES, SEED, Difference, bootstrap, holm, paired, wilson
+from animatrix.evaluate.intervals import (
+    RESAMPLES,
+    SEED,
+    Difference,
+    bootstrap,
+    extreme,
+    holm,
+    paired,
+    share_draws,
+    share_gap_draws,
+    wilson,
+)
 from animatrix.media.door import regular_file, written_whole
 
 FORMAT = 1
@@ -39,7 +50,7 @@ def figure(metric: Metric, values: Sequence[Any]) -> dict[str, Any]:
     if metric.unit == "share":
         low, high = wilson(sum(map(bool, values)), len(values))
     else:
-        low, high = bootstrap(values, metric.over)
+        low, high = bootstrap(values, metric.combine)
     return {
         "value": rounded(metric.over(values)),
         "low": rounded(low),
@@ -84,33 +95,41 @@ def primaries(suites: Sequence[Suite]) -> dict[str, str]:
     }
 
 
-def _strata(primary: Mapping[str, str], scores: Scores) -> dict[str, dict[str, float]]:
+def _strata(primary: Mapping[str, str], scores: Scores) -> dict[str, dict[str, bool | float]]:
     """Suite -> unit -> value of the primary metric, where there are any."""
     found = {
-        suite: {u: float(v) for u, v in scores.get(suite, {}).get(name, {}).items() if is_value(v)}
+        suite: {u: v for u, v in scores.get(suite, {}).get(name, {}).items() if is_value(v)}
         for suite, name in primary.items()
     }
     return {suite: units for suite, units in found.items() if units}
 
 
+def _mean_draws(values: Sequence[bool | float], rng: np.random.Generator) -> np.ndarray:
+    """Plausible means ``[RESAMPLES]`` of a stratum."""
+    if all(isinstance(v, bool) for v in values):
+        return share_draws(values, rng)
+    given = np.array(values, float)
+    return given[rng.integers(0, len(given), (RESAMPLES, len(given)))].mean(1)
+
+
 def headline(primary: Mapping[str, str], systems: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The mean of the primary metrics of the suites that all systems have, by system; units are resampled
-    within their suites."""
+    """The mean of the primary metrics of the suites that all systems have, by system; every suite counts
+    alike."""
     strata = [_strata(primary, system["scores"]) for system in systems]
     shared = sorted(set.intersection(*(set(s) for s in strata))) if strata else []
     found = []
     for system, units in zip(systems, strata, strict=True):
-        values = [np.array(list(units[suite].values())) for suite in shared]
+        values = [list(units[suite].values()) for suite in shared]
         rng = np.random.default_rng([SEED, len(shared)])
-        drawn = [v[rng.integers(0, len(v), (RESAMPLES, len(v)))].mean(1) for v in values]
+        drawn = [_mean_draws(v, rng) for v in values]
         low, high = np.percentile(np.mean(drawn, 0), [2.5, 97.5]) if drawn else (math.nan, math.nan)
-        value = float(np.mean([v.mean() for v in values])) if values else math.nan
+        value = float(np.mean([np.mean(v) for v in values])) if values else math.nan
         found.append(
             {
                 "system": system["name"],
                 "value": rounded(value),
-                "low": rounded(low),
-                "high": rounded(high),
+                "low": rounded(min(low, value)),
+                "high": rounded(max(high, value)),
                 "suites": shared,
             }
         )
@@ -129,7 +148,7 @@ def against(
             a, b = first["scores"][suite][name], second["scores"][suite][name]
             both = [u for u in a if u in b and is_value(a[u]) and is_value(b[u])]
             if both:
-                said = paired([a[u] for u in both], [b[u] for u in both], METRICS[name].over)
+                said = paired([a[u] for u in both], [b[u] for u in both], METRICS[name].combine)
                 rows.append({"suite": suite, "metric": name, **_difference(said)})
     one, other = _strata(primary, first["scores"]), _strata(primary, second["scores"])
     strata = []
@@ -144,16 +163,22 @@ def against(
     return rows
 
 
-def _stratified(strata: Sequence[Sequence[tuple[float, float]]]) -> Difference:
+def _stratified(strata: Sequence[Sequence[tuple[bool | float, bool | float]]]) -> Difference:
     """As ``paired``, of the mean over strata of the mean difference in each."""
     rng = np.random.default_rng([SEED, len(strata)])
-    gaps = [np.array([a - b for a, b in units]) for units in strata]
-    drawn = np.mean([g[rng.integers(0, len(g), (RESAMPLES, len(g)))].mean(1) for g in gaps], 0)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    side = min(float((drawn <= 0).mean()), float((drawn >= 0).mean()))
-    value = float(np.mean([g.mean() for g in gaps]))
-    p = min(1.0, max(2 * side, 1 / RESAMPLES))
-    return Difference(value, float(low), float(high), p, sum(map(len, gaps)))
+    drawn, turned, means = [], [], []
+    for units in strata:
+        gaps = np.array([float(a) - float(b) for a, b in units])
+        means.append(gaps.mean())
+        if all(isinstance(v, bool) for unit in units for v in unit):
+            drawn.append(share_gap_draws(gaps.astype(int).tolist(), rng))
+        else:
+            drawn.append(gaps[rng.integers(0, len(gaps), (RESAMPLES, len(gaps)))].mean(1))
+        turned.append((gaps * rng.choice([-1, 1], (RESAMPLES, len(gaps)))).mean(1))
+    value = float(np.mean(means))
+    low, high = np.percentile(np.mean(drawn, 0), [2.5, 97.5])
+    p = extreme(value, np.mean(turned, 0))
+    return Difference(value, min(float(low), value), max(float(high), value), p, sum(map(len, strata)))
 
 
 def _difference(said: Difference) -> dict[str, Any]:
@@ -161,7 +186,7 @@ def _difference(said: Difference) -> dict[str, Any]:
         "difference": rounded(said.value),
         "low": rounded(said.low),
         "high": rounded(said.high),
-        "p": said.p,
+        "p": rounded(said.p),
         "count": said.units,
     }
 

@@ -177,7 +177,7 @@ def test_a_headline_ranks_by_what_all_systems_have():
 
     rows = headline(primary, [system("one", 9), system("two", 3, b=False)])
     assert [r["value"] for r in rows] == [0.9, 0.3] and rows[0]["suites"] == ["a"]
-    assert rows[0]["low"] > rows[1]["high"]
+    assert rows[0]["low"] > rows[1]["value"] and rows[1]["high"] < rows[0]["value"]
 
 
 def test_a_clip_is_kept_without_loss(tmp_path):

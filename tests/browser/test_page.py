@@ -19,10 +19,19 @@ def study(serve):
 
 
 @pytest.fixture(scope="module")
-def seated(chromium, study):
+def opened(chromium, study):
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     yield Seat(context.new_page()).open(study.link())
     context.close()
+
+
+@pytest.fixture
+def seated(opened):
+    """A rater at a desk who reads English, whatever the test before did."""
+    opened.page.set_viewport_size({"width": 1280, "height": 800})
+    speak(opened, "en")
+    opened.press("k")
+    return opened
 
 
 def words(seat) -> dict[str, dict[str, str]]:
@@ -75,8 +84,6 @@ def test_nothing_is_cut_off(seated, size, language):
 
 
 def test_everything_to_press_has_a_name_and_a_visible_focus(seated):
-    seated.page.set_viewport_size({"width": 1280, "height": 800})
-    speak(seated, "en")
     nameless = seated.page.evaluate(
         """() => [...document.querySelectorAll('button, input, select, [role]')]
           .filter((e) => e.checkVisibility() && !['status', 'img'].includes(e.getAttribute('role')))
@@ -87,15 +94,19 @@ def test_everything_to_press_has_a_name_and_a_visible_focus(seated):
     assert nameless == []
     seen = set()
     seated.page.evaluate("document.activeElement.blur()")
-    for _ in range(24):
+    wanted = {"help", "toggle", "onion", "wipe", "strip", "submit"}
+    for _ in range(120):  # once round the page, wherever the keyboard was
         seated.press("Tab")
         what = seated.page.evaluate(
             """() => { const e = document.activeElement, s = getComputedStyle(e);
-              return [e.dataset.do || e.id || e.textContent, s.outlineStyle, parseFloat(s.outlineWidth)]; }"""
+              return [e.dataset.do || e.id || e.textContent, e === document.body ? 'body' : s.outlineStyle,
+                      parseFloat(s.outlineWidth)]; }"""
         )
-        assert what[1] == "solid" and what[2] >= 2, what
+        assert what[1] == "body" or (what[1] == "solid" and what[2] >= 2), what
         seen.add(what[0])
-    assert {"help", "toggle", "onion", "strip"} <= seen
+        if wanted <= seen:
+            break
+    assert wanted <= seen
 
 
 def test_answered_by_mouse_the_keys_still_go_to_the_questions(seated):

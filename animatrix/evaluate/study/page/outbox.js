@@ -151,7 +151,7 @@ export class Outbox extends EventTarget {
           continue;
         }
         if (error.status === 409) this._forget(trial, null);
-        else if (error.status === 422) this._drop(trial, error);
+        else if (error.status === 422 || error.status === 413) this._drop(trial, error);
         else this._park(trial); // another rater's, on this same browser: theirs to send
         return;
       }

@@ -126,6 +126,8 @@ class VaeTask:
         torch.manual_seed(recipe.seed)
         if self.model.start is not None:
             self.vae = AutoencoderNano.from_pretrained(self.model.start)
+            if self.vae.config.latents_spread is None:
+                self.vae.record_spread(self._statistics_clips())
         else:
             self.vae = AutoencoderNano(pixel_width=0, **self.model.model_dump(include=NETWORK))
             clips = self._statistics_clips()

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-.venv/bin}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}    # threads of a small step wait for each other; the second core renders
+# Big tensors come and go every step: huge pages that are kept spare the page faults, an eighth of the time and more (glibc only).
+export GLIBC_TUNABLES=${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184}
 $BIN/animatrix train recipes/nano_text.yaml
 if [ ! -d runs/nano1/vae/vae ]; then
   $BIN/animatrix train recipes/nano_vae.yaml

@@ -113,7 +113,7 @@ def test_answered_by_mouse_the_keys_still_go_to_the_questions(seated):
     seated.page.locator("#tags .option").first.click()
     seated.page.locator("[data-do=onion]").click()
     before = seated.to_go()
-    seated.press("2")
+    seated.press("3")
     assert seated.to_go() == before - 1
 
 
@@ -125,6 +125,18 @@ def test_help_names_every_key_and_nothing_plays_behind_it(seated):
     assert {"J", "K", "L", ",", ".", "F", "W", "D", "P", "?"} <= set(shown)
     seated.press("Escape")
     assert not seated.page.locator("#help").is_visible()
+    seated.press("?")
+    seated.page.locator("#help [data-label=close]").click()
+    assert not seated.page.locator("#help").is_visible()
+
+
+def test_keys_answer_while_an_input_method_is_on(seated):
+    press = """([key, code]) => document.activeElement.dispatchEvent(
+      new KeyboardEvent('keydown', { key, code, bubbles: true }))"""
+    for key, code in (("Process", "Digit3"), ("３", "Digit3"), ("é", "Digit3")):
+        before = seated.to_go()
+        seated.page.evaluate(press, [key, code])
+        assert seated.to_go() == before - 1, key
 
 
 def test_greys_have_no_hue_and_text_stands_out(seated):

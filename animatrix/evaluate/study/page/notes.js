@@ -23,7 +23,7 @@ export class Notes {
       this._pin();
     });
     this.input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+      if (event.key === "Escape" && !event.isComposing) this.close();
     });
     root.querySelector(".add").addEventListener("click", () => this.open());
   }

@@ -329,7 +329,10 @@ stage.onChange = (what) => {
   if (what === "zoom") used("zoom"), renderTools();
   else $("#divider").value = Math.round(stage.divider * 100);
 };
-addEventListener("resize", () => stage.fit());
+addEventListener("resize", () => {
+  stage.fit();
+  renderTools();
+});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clock.stop(performance.now()), save();
 });

@@ -10,13 +10,13 @@ Scores stay finite where one system wins every vote, at the cost of half a vote'
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import jacrev, vmap
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.evaluate.statistics.tallies import ANSWERS, TIE, pairs_of
@@ -119,6 +119,8 @@ def _derivatives(likelihood, gap: Tensor, tie: Tensor, votes: Tensor, turn: Tens
 class Comparisons:
     """The estimator of comparisons: what is drawn from a fit, with how much each vote moves it.
 
+    Everything is on a scale without ends, where intervals are made; :meth:`shown` brings it back.
+
     ``names`` of the estimates, in order: ``score:i``; ``gap:i:j``, i over j; ``points:i``, what i gets of 100
     against the others in turn (a win all, a tie half); ``lead:i:j``, points of i less those of j;
     ``ratio:i:j``, ln of one over the other.
@@ -140,28 +142,42 @@ class Comparisons:
         A fit of the batch that has not converged is NaN.
         """
         found = fit(totals, self.systems, self.model)
-        at = torch.cat([found.scores, found.tie[:, None]], 1)
-        estimates = vmap(self._drawn)(at)
-        slopes = vmap(jacrev(self._drawn))(at)
+        at = torch.cat([found.scores, found.tie[:, None]], 1).requires_grad_()
+        drawn = self._drawn(at)
+        each = [torch.autograd.grad(x.sum(), at, retain_graph=True)[0] for x in drawn.unbind(1)]
         held = torch.zeros_like(found.curvature[0])
         held[:-1, :-1] = 1.0
         scale = found.curvature.diagonal(dim1=1, dim2=2).mean(1)[:, None, None] / self.systems**2
-        moved = slopes @ torch.linalg.solve(found.curvature + held * scale, found.slopes)
+        moved = torch.stack(each, 1) @ torch.linalg.solve(found.curvature + held * scale, found.slopes)
+        estimates = drawn.detach().clone()
         estimates[~found.converged] = torch.nan
         return estimates.numpy(), moved.numpy()
 
     def _drawn(self, at: Tensor) -> Tensor:
-        scores, tie = at[:-1], at[-1]
-        scores = scores - scores.mean()
-        first, second = (torch.tensor(side) for side in zip(*pairs_of(self.systems), strict=True))
-        gap = scores[:, None] - scores[None]
+        """Estimates ``[B,E]`` of scores and tie parameter ``[B,S+1]``."""
+        scores, tie = at[:, :-1], at[:, -1, None, None]
+        scores = scores - scores.mean(1, keepdim=True)
+        first, second = (list(side) for side in zip(*pairs_of(self.systems), strict=True))
+        gap = scores[:, :, None] - scores[:, None]
         p = LIKELIHOODS[self.model](gap, tie.expand_as(gap)).exp()
-        points = 100 * (p[..., 0] + p[..., 2] / 2)
-        others = 1.0 - torch.eye(self.systems, dtype=points.dtype)
-        points = (points * others).sum(1) / (self.systems - 1)
-        lead = points[first] - points[second]
-        ratio = points.log()[first] - points.log()[second]
-        return torch.cat([scores, scores[first] - scores[second], points, lead, ratio])
+        others = 1.0 - torch.eye(self.systems, dtype=p.dtype)
+        points = ((p[..., 0] + p[..., 2] / 2) * others).sum(2) / (self.systems - 1)
+        apart, lead, ratio = (x[:, first] - x[:, second] for x in (scores, points, points.log()))
+        return torch.cat([scores, apart, points.logit(), 2 * torch.atanh(lead), ratio], 1)
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Votes of each kind that the prior adds, ``[K]``; they vary, too, and keep errors off 0 where a
+        resample holds no vote for the losing side.
+        """
+        return np.tile([PRIOR_VOTES / 3] * 3 + [0.0], len(pairs_of(self.systems)))
+
+    @staticmethod
+    def shown(name: str, value: float) -> float:
+        """Points of 100, or a lead in points, from log-odds; anything else as it is."""
+        if name.startswith("points"):
+            return 100 / (1 + math.exp(-value))
+        return 100 * math.tanh(value / 2) if name.startswith("lead") else value
 
 
 def tie_rate(tie: float, model: TieModel) -> float:

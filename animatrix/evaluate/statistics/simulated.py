@@ -21,8 +21,8 @@ from animatrix.evaluate.statistics.tallies import (
     TIE,
     Tally,
     pairs_of,
+    tally_levels,
     tally_pairs,
-    tally_scores,
 )
 
 
@@ -143,8 +143,8 @@ def simulate_scores(
     worth += rng.normal(0, rater_spread, (raters, systems))[rater, system] / 2
     worth += rng.normal(0, prompt_spread, (prompts, 1))[prompt, 0]
     worth += rng.normal(0, prompt_spread, (prompts, systems))[prompt, system] / 2
-    score = np.clip(np.rint(worth), 1, LEVELS).astype(int)
-    return tally_scores(tuple("abcdefgh"[:systems]), rater, prompt, system, score)
+    score = np.clip(np.rint(worth), 1, LEVELS).astype(int) - 1
+    return tally_levels(tuple("abcdefgh"[:systems]), rater, prompt, system, score)
 
 
 def population_mean(

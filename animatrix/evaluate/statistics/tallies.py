@@ -63,13 +63,21 @@ def tally_pairs(
     return Tally(tuple(systems), _count(rater, prompt, kind, ANSWERS * len(pairs_of(len(systems)))))
 
 
-def tally_scores(
-    systems: Sequence[str], rater: np.ndarray, prompt: np.ndarray, system: np.ndarray, score: np.ndarray
+def tally_levels(
+    systems: Sequence[str],
+    rater: np.ndarray,
+    prompt: np.ndarray,
+    system: np.ndarray,
+    level: np.ndarray,
+    levels: int = LEVELS,
 ) -> Tally:
-    """Count scores 1..5; kinds are systems x levels. All arguments int ``[N]``."""
-    if len(score) and not (score.min() >= 1 and score.max() <= LEVELS):
-        raise ValueError(f"scores go from 1 to {LEVELS}")
-    return Tally(tuple(systems), _count(rater, prompt, system * LEVELS + score - 1, LEVELS * len(systems)))
+    """Count judgements of single clips; kinds are systems x levels.
+
+    All arguments int ``[N]``; ``level`` from 0, which is score 1.
+    """
+    if len(level) and not (level.min() >= 0 and level.max() < levels):
+        raise ValueError(f"levels go from 0 to {levels - 1}")
+    return Tally(tuple(systems), _count(rater, prompt, system * levels + level, levels * len(systems)))
 
 
 def _count(rater: np.ndarray, prompt: np.ndarray, kind: np.ndarray, kinds: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.evaluate.study.report_commands import POWER_EXAMPLE, REPORT_EXAMPLE, power, report
 
 if TYPE_CHECKING:
     from animatrix.evaluate.study.definition import Study
@@ -21,6 +22,8 @@ study = typer.Typer(
     no_args_is_help=True,
     help="A blind study: raters compare clips of systems that they cannot tell apart by name.",
 )
+study.command(epilog=REPORT_EXAMPLE)(report)
+study.command(epilog=POWER_EXAMPLE)(power)
 _Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder that `create` made.")]
 _Database = Annotated[
     str | None,

@@ -17,7 +17,8 @@ MODELS = ["davidson", "rao_kupper"]
 
 def estimates(totals, systems, model="davidson"):
     estimator = Comparisons(systems, model)
-    return dict(zip(estimator.names, estimator(np.asarray(totals, float)[None])[0][0], strict=True))
+    values = estimator(np.asarray(totals, float)[None])[0][0]
+    return {name: estimator.shown(name, v) for name, v in zip(estimator.names, values, strict=True)}
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -161,7 +161,8 @@ def _print(content: dict) -> None:
     def cell(one: dict | None) -> str:
         if one is None or one["value"] is None:
             return "-"
-        return f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f}; {one['count']})"
+        span = "" if one["low"] is None else f"{one['low']:.2f} to {one['high']:.2f}; "
+        return f"{one['value']:.2f} ({span}{one['count']})"
 
     for suite in content["suites"]:
         names = dict.fromkeys(n for s in content["systems"] for n in s["summary"].get(suite, {}))
@@ -172,5 +173,5 @@ def _print(content: dict) -> None:
     ranked = sorted(content["headline"], key=lambda row: -(row["value"] or 0))
     for place, row in enumerate(ranked, 1):
         if row["value"] is not None:
-            span = f"{row['low']:.3f} to {row['high']:.3f}"
-            console.print(f"{place}. {row['system']} {row['value']:.3f} ({span})", highlight=False)
+            span = "" if row["low"] is None else f" ({row['low']:.3f} to {row['high']:.3f})"
+            console.print(f"{place}. {row['system']} {row['value']:.3f}{span}", highlight=False)

@@ -46,9 +46,9 @@ def bootstrap(
 
     Args:
         combine: makes one figure of many values; None: their mean. Draws on which it is not finite are left
-            out; NaN where none is left.
+            out; NaN where none is left, and of a single value, which says nothing of its spread.
     """
-    if not len(values):
+    if len(values) < 2:
         return math.nan, math.nan
     rng = np.random.default_rng([seed, len(values)])
     found = _resampled(values, combine, rng.integers(0, len(values), (resamples, len(values))))
@@ -68,7 +68,9 @@ def _resampled(
     return np.array([combine([values[i] for i in row]) for row in rows])
 
 
-def share_draws(values: Sequence[bool], rng: np.random.Generator, count: int = RESAMPLES) -> np.ndarray:
+def share_draws(
+    values: Sequence[bool | float], rng: np.random.Generator, count: int = RESAMPLES
+) -> np.ndarray:
     """Plausible shares ``[count]``: of the Beta posterior under Jeffreys' prior. Resampling would say that
     three of three are always three of three.
     """
@@ -112,12 +114,14 @@ def paired(
         drawn = rng.integers(0, count, (resamples, count))
         found = _resampled(first, combine, drawn) - _resampled(second, combine, drawn)
         found = found[np.isfinite(found)]
+    if count < 2:
+        found = found[:0]
     low, high = np.percentile(found, [2.5, 97.5]) if len(found) else (math.nan, math.nan)
     both = [*first, *second]
     swapped = count * (rng.random((resamples, count)) < 0.5)
     ones = np.arange(count) + swapped
     exchanged = _resampled(both, combine, ones) - _resampled(both, combine, (ones + count) % (2 * count))
-    ends = min(float(low), value), max(float(high), value)
+    ends = float(min(low, value)), float(max(high, value))  # NaN stays
     return Difference(value, *ends, extreme(value, exchanged), count)
 
 

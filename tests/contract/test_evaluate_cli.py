@@ -73,6 +73,24 @@ def test_another_version_of_a_suite_is_not_compared(bench, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["metrics"].update(beauty=c["metrics"]["tag_won"]), "measured by beauty"),
+        (lambda c: c.update(format=99), "holds no results"),
+        (lambda c: c["metrics"]["tag_won"].update(version=99), "another version of tag_won"),
+        (lambda c: c.update(suites={"x": {}}), "ran none of these suites"),
+    ],
+)
+def test_results_of_another_make_are_refused(bench, tmp_path, capsys, change, said):
+    content = json.loads((bench / "results.json").read_text())
+    change(content)
+    other = tmp_path / "results.json"
+    other.write_text(json.dumps(content))
+    assert main(["evaluate", "report", str(bench), str(other), "--out", str(tmp_path / "r.html")]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("args", "said"),
     [
         (["bench"], "no --generator is named"),

@@ -108,6 +108,8 @@ def _mean_draws(values: Sequence[bool | float], rng: np.random.Generator) -> np.
     """Plausible means ``[RESAMPLES]`` of a stratum."""
     if all(isinstance(v, bool) for v in values):
         return share_draws(values, rng)
+    if len(values) < 2:  # says nothing of its spread
+        return np.full(RESAMPLES, np.nan)
     given = np.array(values, float)
     return given[rng.integers(0, len(given), (RESAMPLES, len(given)))].mean(1)
 
@@ -172,6 +174,8 @@ def _stratified(strata: Sequence[Sequence[tuple[bool | float, bool | float]]]) -
         means.append(gaps.mean())
         if all(isinstance(v, bool) for unit in units for v in unit):
             drawn.append(share_gap_draws(gaps.astype(int).tolist(), rng))
+        elif len(gaps) < 2:
+            drawn.append(np.full(RESAMPLES, np.nan))
         else:
             drawn.append(gaps[rng.integers(0, len(gaps), (RESAMPLES, len(gaps)))].mean(1))
         turned.append((gaps * rng.choice([-1, 1], (RESAMPLES, len(gaps)))).mean(1))
@@ -243,17 +247,28 @@ def read_results(run: Path) -> dict[str, Any]:
     """``results.json`` of a run's folder, or the file itself.
 
     Raises:
-        AniMatrixError: FILE_MISSING; FILE_UNREADABLE for anything else, or another format.
+        AniMatrixError: FILE_MISSING; FILE_UNREADABLE for anything else, or an unknown metric.
     """
     path = regular_file(run / "results.json" if run.is_dir() else run)
     try:
         content = json.loads(path.read_text("utf-8"))
-        good = content["format"] == FORMAT and all(s["name"] and s["scores"] for s in content["systems"])
+        good = (
+            content["format"] == FORMAT
+            and bool(content["metrics"])
+            and all(s["name"] and s["scores"] for s in content["systems"])
+        )
     except (OSError, ValueError, KeyError, TypeError):
         good = False
     if not good:
         raise AniMatrixError(
             Code.FILE_UNREADABLE, f"{path} holds no results of a benchmark", "give the folder of a run"
+        )
+    unknown = sorted(set(content["metrics"]) - set(METRICS))
+    if unknown:
+        raise AniMatrixError(
+            Code.FILE_UNREADABLE,
+            f"{path} was measured by {unknown[0]}, which is not known here",
+            "run it again",
         )
     return content
 

@@ -12,9 +12,9 @@ def made(tmp_path_factory):
     return make_study(tmp_path_factory.mktemp("made"), items=16, trials=20)
 
 
-@pytest.fixture
-def serving(made, tmp_path):
-    """Its server, started, and four invitations: ``serving.tokens``."""
-    with Serving(copied(made, tmp_path)) as server:
-        server.tokens = server.start(invite=4)
+@pytest.fixture(scope="module")
+def serving(made, tmp_path_factory):
+    """Its server, started, and invitations to take from: ``serving.tokens``."""
+    with Serving(copied(made, tmp_path_factory.mktemp("serving"))) as server:
+        server.tokens = server.start(invite=60)
         yield server

@@ -15,6 +15,7 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.evaluate.study.commands import open_store
 from animatrix.evaluate.study.definition import create, load_study
 from animatrix.evaluate.study.frames import BLOCK, packed, unpacked
+from animatrix.evaluate.study.security import hashed
 from animatrix.media import Clip, write_video
 from animatrix.prefer.merits import DIMENSIONS
 
@@ -44,7 +45,7 @@ def test_a_rater_goes_from_the_link_to_the_end(made, tmp_path):
 
 
 def test_two_tabs_get_the_same_trial_and_one_of_their_votes_counts(serving):
-    one = Browser(serving.port).enter(serving.tokens[0])
+    one = Browser(serving.port).enter(serving.tokens.pop())
     other = Browser(serving.port, cookie=one.cookie, csrf=one.csrf)
     trial = watched(one.trial())
     assert other.trial()["trial"] == trial["trial"]
@@ -56,7 +57,7 @@ def test_two_tabs_get_the_same_trial_and_one_of_their_votes_counts(serving):
 
 
 def test_undo_opens_the_last_trial_with_its_draft(serving):
-    browser = Browser(serving.port).enter(serving.tokens[0])
+    browser = Browser(serving.port).enter(serving.tokens.pop())
     assert browser.ask("POST", "/api/undo", {}).status == 409
     trial = watched(browser.trial())
     draft = {"v": 1, "answers": {"choice": {"finish_stability": "tie"}}}
@@ -70,10 +71,10 @@ def test_undo_opens_the_last_trial_with_its_draft(serving):
 def test_frames_are_the_clip_in_packs_of_one_length(serving):
     study = load_study(serving.folder)
     _, store = open_store(serving.folder)
-    browser = Browser(serving.port).enter(serving.tokens[0])
+    token = serving.tokens.pop()
+    browser = Browser(serving.port).enter(token)
     trial = browser.trial()
-    (rater,) = store.raters().keys() - {r for r, _ in store.raters().items() if not store.current(r)}
-    row = store.current(rater)
+    row = store.current(store.signer.rater(hashed(token)))
     for clip, system in zip(trial["clips"], (row.left_system, row.right_system), strict=True):
         reply = browser.ask("GET", clip["frames_url"])
         assert len(reply.body) == study.definition.pack_bytes and len(reply.body) % BLOCK == 0
@@ -143,13 +144,12 @@ def test_what_is_no_json_object_is_refused(shared, raw):
 
 
 @pytest.fixture(scope="module")
-def shared(made, tmp_path_factory):
+def shared(serving):
     """A browser before its first trial, for tests that change nothing."""
-    with Serving(copied(made, tmp_path_factory.mktemp("shared"))) as server:
-        browser = server.start_with_a_rater()
-        trial = watched(browser.trial())
-        yield browser, trial
-        assert browser.ask("POST", path_of(trial), ballot(trial)).json == {"done": 1}
+    browser = Browser(serving.port, patience=30).enter(serving.tokens.pop())  # an idle connection is closed
+    trial = watched(browser.trial())
+    yield browser, trial
+    assert browser.ask("POST", path_of(trial), ballot(trial)).json == {"done": 1}
 
 
 def test_a_vote_before_the_clip_could_be_seen_is_refused(made, tmp_path):
@@ -176,12 +176,12 @@ def test_the_page_begins_in_the_browsers_language(shared, asked, language):
     assert reply.json["language"] == language
 
 
-def test_scores_come_with_anchor_clips(made, tmp_path):
-    systems = {name: made.folder.parent / "clips" / name for name in SYSTEMS}
-    clips = sorted(systems[SYSTEMS[0]].glob("*.mp4"))
-    study = create(
-        systems, tmp_path / "s", mode="score", trials=4, anchors=dict(zip((1, 3, 5), clips, strict=False))
-    )
+def test_scores_come_with_anchor_clips(tmp_path):
+    systems = make_folders(tmp_path / "clips", 4)
+    anchors = {score: systems[SYSTEMS[0]] / f"item00{n}.mp4" for n, score in enumerate((1, 3, 5))}
+    with pytest.raises(AniMatrixError, match="score mode needs an anchor clip for 1"):
+        create(systems, tmp_path / "s", mode="score", trials=4)
+    study = create(systems, tmp_path / "s", mode="score", trials=4, anchors=anchors)
     with Serving(study.folder) as server:
         browser = server.start_with_a_rater()
         trial = watched(browser.trial())

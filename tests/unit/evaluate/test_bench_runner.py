@@ -188,3 +188,22 @@ def test_a_clip_is_kept_without_loss(tmp_path):
     kept = read_clip(tmp_path / "cache" / "clips" / f"{key}.mkv")
     made = generator("studio").make(load_suites(["contradiction"])[0].items[0])
     assert isinstance(made, Clip) and np.array_equal(kept.frames, made.frames)
+
+
+def test_a_reward_model_is_asked_where_one_is_named(tmp_path):
+    from animatrix.prefer.calibration import UNFITTED
+    from animatrix.prefer.reward import RewardModel
+
+    torch.manual_seed(0)
+    RewardModel(8, 8, 8, 16, 1).save_pretrained(tmp_path / "reward")
+    story = {"size": [64, 48], "frames": 17, "calibration": UNFITTED.as_dict()}
+    (tmp_path / "reward" / "reward.json").write_text(json.dumps(story))
+    suites = ("deformation_against_collapse",)
+    asked = plan(tmp_path, "studio", suites=suites, metrics=("collapse",), reward=tmp_path / "reward")
+    found = run(asked, 1)["systems"][0]["scores"][suites[0]]["collapse"]["deformation-01"]
+    assert 0 <= found <= 1
+    without = plan(tmp_path, "studio", suites=suites, metrics=("collapse",))
+    if not (runner._judge.__wrapped__(None))[0]:
+        runner._judge.cache_clear()
+        skipped = run(without, 1)["systems"][0]["scores"][suites[0]]["collapse"]["deformation-01"]
+        assert "no trained reward model" in skipped["skipped"]

@@ -49,7 +49,7 @@ def keyframe_jump(sighting: Sighting) -> float | Skipped:
 
 
 @metric("liveliness", "change from frame to frame over that of the drawn clip: 1 is as lively, 0 frozen",
-        ("keyframes", "reference"), "ratio")  # fmt: skip
+        ("keyframes", "reference"), "ratio", proven=False)  # fmt: skip
 def liveliness(sighting: Sighting) -> float | Skipped:
     drawn = float(steps_of(sighting.reference.frames).mean())
     if drawn < QUIET:

@@ -38,7 +38,7 @@ class Metric:
         combine: of a set metric, how the values of all units become one figure; None: their mean.
         foil: a measure that the field uses and that is wrong for animation, shown so that it can be seen.
         proven: it moves the right way in at least 0.95 of known cases (``benchmarks/metric_tests.py``). What
-            is not is shown, but counts in no ranking.
+            is not, or was not tried, is shown, but counts in no ranking.
     """
 
     id: str

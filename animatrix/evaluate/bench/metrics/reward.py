@@ -1,4 +1,7 @@
-"""The reward model's answers: is it art or failure, and how good under this directive."""
+"""The reward model's answers: is it art or failure, and how good under this directive.
+
+Not proven: ``benchmarks/metric_tests.py`` has their rows, and no trained reward model had been asked yet.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,19 @@ from animatrix.evaluate.bench.metrics.registry import Skipped, metric
 from animatrix.evaluate.bench.sighting import Sighting
 
 
-@metric("collapse", "probability of being a failure", ("directive", "reward"), "0..1", higher_is_better=False)
+@metric("collapse", "probability of being a failure", ("directive", "reward"), "0..1",
+        higher_is_better=False, proven=False)  # fmt: skip
 def collapse(sighting: Sighting) -> float | Skipped:
     return sighting.verdict.failure
 
 
 @metric("preference", "mean over the five dimensions of winning against an ordinary take",
-        ("directive", "reward"), "0..1")  # fmt: skip
+        ("directive", "reward"), "0..1", proven=False)  # fmt: skip
 def preference(sighting: Sighting) -> float | Skipped:
     return float(np.mean(list(sighting.verdict.dimensions.values())))
 
 
-@metric("understanding", "the reward model's prompt_understanding", ("directive", "reward"), "0..1")
+@metric("understanding", "the reward model's prompt_understanding", ("directive", "reward"), "0..1",
+        proven=False)  # fmt: skip
 def understanding(sighting: Sighting) -> float | Skipped:
     return sighting.verdict.dimensions["prompt_understanding"]

@@ -41,7 +41,9 @@ def seen_of(browser, clip) -> tuple[list[float], Reply]:
 
 
 def guessed(features: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int = 5) -> int:
-    """Right guesses of a logistic regression, cross-validated so that no item is on both sides."""
+    """Right guesses of a logistic regression, cross-validated over raters: within one, sides are balanced, so
+    that a part of the trials has more of what the other part lacks, and guesses fall below chance.
+    """
     right = 0
     fold_of = {g: i % folds for i, g in enumerate(np.random.default_rng(0).permutation(np.unique(groups)))}
     fold = np.array([fold_of[g] for g in groups])
@@ -49,7 +51,7 @@ def guessed(features: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds:
         train, held = fold != k, fold == k
         mean, spread = features[train].mean(0), features[train].std(0) + 1e-9
         x, t = (features - mean) / spread, np.where(labels, 1.0, -1.0)
-        x = np.clip(x, -10, 10)  # no constant: sides are balanced, so what one fold has more another lacks
+        x = np.clip(x, -10, 10)
         w = np.zeros(x.shape[1])
         for _ in range(300):
             margin = t[train] * (x[train] @ w)
@@ -67,8 +69,8 @@ def interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def rated(server, store, token):
-    """Of every pair that one rater is shown: what was received, whether the first system stands left, and of
-    which item. What is left and what is right go in beside each other, as a rater may compare them.
+    """Of every pair that one rater is shown: what was received, whether the first system stands left, and to
+    whom. What is left and what is right go in beside each other, as a rater may compare them.
     """
     browser, rows = Browser(server.port).enter(token), []
     rater = store.signer.rater(hashed(token))
@@ -78,7 +80,7 @@ def rated(server, store, token):
         of_trial = [trial["number"], trial["min_watch_s"], *text_features(trial["trial"])]
         both = [*left, *right, *(a - b for a, b in zip(left, right, strict=True)), *of_trial]
         if {row.left_system, row.right_system} == set(SYSTEMS):
-            rows.append((both, row.left_system == SYSTEMS[0], row.item, trial, first, second))
+            rows.append((both, row.left_system == SYSTEMS[0], rater, trial, first, second))
         time.sleep(trial["min_watch_s"])
         assert browser.ask("POST", f"/api/trial/{trial['trial']}/vote", ballot(trial)).status == 200
     store.database.close()
@@ -93,24 +95,24 @@ def collected(request, made, tmp_path_factory):
         _, store = open_store(server.folder)
         with ThreadPoolExecutor(4) as pool:
             rows = [row for part in pool.map(lambda t: rated(server, store, t), tokens) for row in part]
-    features, labels, items, trials, first, second = zip(*rows, strict=True)
-    return np.array(features), np.array(labels), np.array(items), list(trials), [*first, *second]
+    features, labels, raters, trials, first, second = zip(*rows, strict=True)
+    return np.array(features), np.array(labels), np.array(raters), list(trials), [*first, *second]
 
 
 def test_all_that_is_seen_tells_the_system_no_better_than_chance(collected):
-    features, labels, items, *_ = collected
-    right, n = guessed(features, labels, items), len(labels)
+    features, labels, raters, *_ = collected
+    right, n = guessed(features, labels, raters), len(labels)
     low, high = interval(right, n)
     print(f"\nblindness: {right} of {n} right, {right / n:.3f} [{low:.3f}, {high:.3f}], chance 0.5")
     assert interval(right, n, z=3.29)[0] <= 0.5
 
 
 def test_the_same_script_finds_a_planted_leak(collected):
-    features, labels, items, *_ = collected
+    features, labels, raters, *_ = collected
     rng = np.random.default_rng(0)
     leaky = features.copy()
     leaky[:, 0] += 300 * labels + 300 * rng.random(len(labels))  # packs that are not filled to one length
-    right = guessed(leaky, labels, items)
+    right = guessed(leaky, labels, raters)
     assert interval(right, len(labels), z=3.29)[0] > 0.5
 
 

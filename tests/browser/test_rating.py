@@ -70,6 +70,7 @@ def test_a_second_window_goes_on_when_the_first_has_voted(seat, other, serve):
     seat.open(serving.link())
     other.open(f"{serving.url}/rate")
     assert other.number == 1
+    seat.page.bring_to_front()  # clips play in the window that is looked at
     seat.rate()
     other.at(2)
     assert "another window" in other.page.locator("#message").inner_text()

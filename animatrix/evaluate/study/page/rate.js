@@ -117,11 +117,12 @@ async function nextTrial() {
   loaded = 0;
   document.body.classList.add("loading-clips");
   setPhase(outbox.hasVote(trial.trial) ? "sending" : "rating");
+  const anchored = (trial.anchors ?? []).map((clip, i) => [clip, anchors[i]]);
+  loadClips(trial, [...trial.clips.map((clip) => [clip, films[clip.side]]), ...anchored]);
   answers.show(trial, study.rubric, draft?.answers && without(draft.answers, "notes"));
   notes.show(sides, draft?.answers?.notes);
   render();
   answers.goTo(answers.current);
-  loadClips(trial, [...trial.clips.map((clip) => [clip, films[clip.side]]), ...(trial.anchors ?? []).map((clip, i) => [clip, anchors[i]])]);
 }
 
 const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));

@@ -15,10 +15,12 @@ import numpy as np
 
 from animatrix.evaluate.statistics.simulated import Planted, assign
 from animatrix.evaluate.study.records import BROKEN, StudyVote
+from animatrix.prefer.negatives import NEGATIVES
 
 Manner = Literal["honest", "random", "left", "straight", "lined", "hasty"]
 SPAM: tuple[Manner, ...] = ("random", "left", "straight", "lined", "hasty")
 ANSWERS = ("left", "right", "tie", "both_bad")
+KNOWN = NEGATIVES["shuffled"].lowers  # dimensions in which a damaged copy is known to be worse
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -154,8 +156,8 @@ def _vote(
             "kind": trial.kind,
             "number": n + 1,
             "repeats": f"t{trial.rater}-{n - trials}" if trial.kind == "repeat" else None,
-            "expected": dict.fromkeys(choice, ("right", "left")[trial.broken]) if trial.broken >= 0 else {},
-            "rater": f"rater-{trial.rater:03d}",
+            "expected": dict.fromkeys(KNOWN, ("right", "left")[trial.broken]) if trial.broken >= 0 else {},
+            "rater": f"rater-{trial.rater:04d}",
             "item": f"item-{trial.prompt:03d}",
             "left": left,
             "right": right,

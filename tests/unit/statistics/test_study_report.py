@@ -72,7 +72,7 @@ def test_only_real_trials_of_raters_who_count_are_counted(found, votes):
     assert counts["raters"] == 11 and counts["raters_counted"] == 10
     assert counts["counted"] == 10 * 12 == found["dimensions"]["camera_layout"]["comparisons"][0]["votes"]
     (out,) = (v for v in found["screening"]["raters"] if v["excluded"])
-    assert out["rater"] == "rater-010" and "left preferred" in out["broken"]["side"]
+    assert out["rater"] == "rater-0010" and "left preferred" in out["broken"]["side"]
     everyone = found["dimensions"]["prompt_understanding"]["comparisons"][0]["unscreened"]
     assert (
         everyone["value"]
@@ -145,13 +145,16 @@ def others(votes, **update):
     [
         (lambda v: [], "no votes yet"),
         (lambda v: [x for x in v if x.kind == "gold"], "no vote on a real trial"),
-        (lambda v: [x for x in v if x.rater == "rater-000"], "one rater"),
+        (lambda v: [x for x in v if x.rater == "rater-0000"], "one rater"),
         (lambda v: [x for x in v if x.item == "item-000"], "one prompt"),
         (
-            lambda v: [x for x in v if x.rater == "rater-010"],
+            lambda v: [x for x in v if x.rater == "rater-0010"],
             "no vote is left; 1 of 1 raters are screened out",
         ),
-        (lambda v: [x for x in v if x.rater in ("rater-000", "rater-010")], "one rater after 1 are screened"),
+        (
+            lambda v: [x for x in v if x.rater in ("rater-0000", "rater-0010")],
+            "one rater after 1 are screened",
+        ),
         (lambda v: v + others(v[:3], study="other"), "several studies: other, simulated"),
         (lambda v: v + scored(v)[:3], "several modes"),
         (lambda v: [x for x in scored(v) if x.left.system == "a"], "one system"),

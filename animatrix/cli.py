@@ -22,7 +22,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "dataset": ("animatrix.corpus.commands", "dataset_app", "Look into a curated dataset."),
     "train": ("animatrix.train.command", "train", "Train by a recipe; the same command resumes."),
     "prefer": ("animatrix.prefer.commands", "prefer_app", "Tell art from failure: pairs, judge, scores."),
-    "evaluate": ("animatrix.evaluate.commands", "evaluate_app", "Benchmark clips, and ask people about them."),
+    "evaluate": ("animatrix.evaluate.commands", "evaluate_app", "Benchmark clips, ask people of them."),
     "generate": ("animatrix.generate.commands", "generate", "Make a clip and read it back."),
 }  # fmt: skip
 

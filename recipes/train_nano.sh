@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole story of nano, from nothing to a pipeline folder: text encoder, autoencoder, transformer with tag encoder. Every stage goes on
-# where it stopped: run it again. About five hours of one CPU core; the transformer is most of it.
+# where it stopped: run it again. About six hours of one CPU core; the transformer is most of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-.venv/bin}
@@ -12,4 +12,5 @@ if [ ! -d runs/nano1/vae/vae ]; then
   $BIN/animatrix train recipes/nano_vae.yaml
   mkdir -p runs/nano1/vae && cp -r runs/nano1/autoencode/export/vae runs/nano1/vae/vae
 fi
-$BIN/animatrix train recipes/nano_flow.yaml     # result: runs/nano1/flow/export, to be copied to weights/nano
+$BIN/animatrix train recipes/nano_flow.yaml
+$BIN/animatrix train recipes/nano_more.yaml     # result: runs/nano1/more/export, to be copied to weights/nano

@@ -54,8 +54,9 @@ class FlowModel(Section):
     """What is trained.
 
     Args:
-        backbone: ``nano`` (from nothing), or the name of a Wan backbone.
-        weights: of the backbone, any layout that ``load_transformer`` reads; nothing: from random weights.
+        backbone: ``nano``, or the name of a Wan backbone.
+        weights: of the backbone, any layout that ``load_transformer`` reads; nothing: from random weights. To
+            go on from a training that has ended: ``transformer`` in its export, and ``tags`` the export.
         vae, text: folders of the frozen parts; ``text`` holds ``tokenizer`` and ``text_encoder``.
         encode_on: device of the processes that encode (Wan); the CPU where nothing is said.
         tags: a trained tag encoder to go on from: its folder, or that of an export.
@@ -136,9 +137,11 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         from animatrix.train import wan
 
         return wan.build(model, seed, precision)
+    from animatrix.train.wan import tag_encoder_of
+
     encoder = model.encoder()
     torch.manual_seed(seed)
-    tag_encoder = TagEncoder(dim=model.tag_dim, num_layers=model.tag_layers)
+    tag_encoder = tag_encoder_of(model)
     options = {option: option in model.tag_paths for option in TAG_PATHS.values()}
     z = encoder.channels
     config = NANO | {
@@ -150,8 +153,14 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         "tag_slots": model.tag_slots,
         "latent_spread": encoder.vae.config.get("latents_spread"),
     }
-    transformer = AniMatrixTransformer3DModel(**(config | options | model.config))
-    init_weights(transformer)
+    config |= options | model.config
+    if model.weights is None:
+        transformer = AniMatrixTransformer3DModel(**config)
+        init_weights(transformer)
+    else:
+        from animatrix.model.loading import load_transformer
+
+        transformer = load_transformer(model.weights, config, dtype=torch.float32)
     takes_condition = transformer.config.in_channels > transformer.config.out_channels
     return Parts(
         transformer.train(),

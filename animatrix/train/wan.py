@@ -119,7 +119,7 @@ def build(model: FlowModel, seed: int, precision: str) -> Parts:
     preset = preset_of(model)
     encoder = load_encoder(model)
     torch.manual_seed(seed)
-    rows = _tag_encoder(model)
+    rows = tag_encoder_of(model)
     base = torch.bfloat16 if model.lora is not None and precision == "bf16" else torch.float32
     transformer = _transformer(model, rows.config.dim, base)
     _check_family(model, transformer, encoder)
@@ -143,7 +143,12 @@ def build(model: FlowModel, seed: int, precision: str) -> Parts:
     )
 
 
-def _tag_encoder(model: FlowModel) -> TagEncoder:
+def tag_encoder_of(model: FlowModel) -> TagEncoder:
+    """The trained tag encoder that a recipe names, or a new one.
+
+    Raises:
+        AniMatrixError: MODEL_MISSING; TAXONOMY_VERSION.
+    """
     from animatrix.model.loading import load_tag_encoder
     from animatrix.model.lora import TAG_FILE, lora_tag_encoder
 

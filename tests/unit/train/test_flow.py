@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from animatrix.knowledge import Directive
 from animatrix.model.tags import TagBatch
@@ -156,6 +157,22 @@ def test_training_lowers_the_held_out_loss_and_exports_a_pipeline(recipe_of, tmp
     assert frames[0].shape == (9, 32, 32, 3)
     config = json.loads((tmp_path / "export" / "transformer" / "config.json").read_text())
     assert config["predicts"] == "preconditioned"
+
+
+def test_a_training_goes_on_from_the_export_of_another(recipe_of, tmp_path):
+    trained(recipe_of(tmp_path / "first", optimiser={"lr": 1e-2}))
+    export = tmp_path / "first" / "export"
+    recipe = recipe_of(tmp_path / "second")
+    model = recipe.model.model_copy(update={"weights": export / "transformer", "tags": export})
+    task = task_kind("flow").build(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    for part, module in task.modules().items():
+        file = export / part / "diffusion_pytorch_model.safetensors"
+        stored = load_file(file)
+        begun = module.state_dict()
+        assert {name: t.shape for name, t in begun.items()} == {name: t.shape for name, t in stored.items()}
+        for name, tensor in begun.items():
+            assert tensor.dtype == torch.float32 and torch.equal(tensor, stored[name].float()), name
+        assert all(weight.requires_grad for weight in module.parameters())
 
 
 def test_a_text_only_model_has_no_tag_encoder(recipe_of, tmp_path):

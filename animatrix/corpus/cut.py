@@ -15,7 +15,7 @@ from av import VideoFrame
 
 from animatrix.corpus.settings import CUTTER_VERSION, digest
 from animatrix.corpus.store import Store, space_minded
-from animatrix.errors import AniMatrixError
+from animatrix.errors import AniMatrixError, Code
 from animatrix.media import write_frames
 from animatrix.media.fields import taken_apart
 from animatrix.media.read import Decoding
@@ -84,7 +84,8 @@ def cut_file(job: CutJob, beat: Callable[[], None]) -> int:
     """Write the clips that are missing; gives their number.
 
     Raises:
-        OutOfSpace: a clip or its record could not be written. Everything else is a fault of the file.
+        OutOfSpace: a clip or its record could not be written, for want of space.
+        AniMatrixError: NOT_WRITABLE, for another reason. Everything else is a fault of the file.
     """
     missing = job.missing()
     film = _film(job.path, job.seconds)
@@ -97,6 +98,9 @@ def cut_file(job: CutJob, beat: Callable[[], None]) -> int:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_frames(_counted(first, pictures, beat), cut.fps, path)
         except (AniMatrixError, StopIteration) as error:
+            # No fault of the film: of the disk, or a later run swept what this one, killed, was writing.
+            if isinstance(error, AniMatrixError) and error.code is Code.NOT_WRITABLE:
+                raise
             text = str(error).replace(str(job.path), job.name) or "the file ends before the shot"
             for left in missing[done:]:
                 job.store.save("cut", left.key, {"fault": {"reason": "cannot_cut", "text": text}})

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 FRAMES, SIZE = 10, (80, 48)
+LONGEST = 60  # seconds: on a busy machine a page may be slow, and may have to ask the server twice
 
 
 def drawn(seed: int, frames: int = FRAMES) -> np.ndarray:
@@ -45,12 +46,24 @@ class Seat:
     def until(self, told: str, argument=None) -> None:
         """Wait until a JavaScript expression (or function of ``argument``) is true. Playwright's own way of
         waiting evaluates strings in the page, which its content security policy forbids."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + LONGEST
         while not self.page.evaluate(told, argument):
-            assert time.monotonic() < end, (
-                f"not within 20 s: {told}; the page says: {self.page.locator('#message').inner_text()}"
-            )
+            assert time.monotonic() < end, f"not within {LONGEST} s: {told}; the page: {self.state()}"
             self.page.wait_for_timeout(20)
+
+    def state(self) -> dict:
+        """What the page is at, for the message of a test that waited in vain."""
+        return self.page.evaluate(
+            """() => ({
+              phase: document.body.dataset.phase,
+              classes: document.body.className,
+              focus: document.activeElement?.outerHTML.slice(0, 80),
+              hidden: document.hidden,
+              watched: [...document.querySelectorAll('.watched')].map((place) => place.textContent),
+              ...Object.fromEntries(['count', 'lacks', 'message', 'saved'].map(
+                (id) => [id, document.getElementById(id)?.textContent])),
+            })"""
+        ) | {"faults": self.faults}
 
     def at(self, number: int) -> None:
         """Wait for the trial of this number."""
@@ -78,6 +91,7 @@ class Seat:
 
     def watch(self) -> None:
         """Let the clips play until the least that must be seen was seen."""
+        self.rating()  # clips that are here play by themselves
         self.until("document.querySelectorAll('.watched i').length")
         if not self.page.evaluate("document.body.classList.contains('playing')"):
             self.press(" ")
@@ -99,6 +113,7 @@ class Seat:
         before = self.page.locator("#count").inner_text()
         self.answer_all(key)
         self.watch()
+        self.until("document.querySelector('#submit').matches('.ready')")
         self.press("Enter")
         self.until(
             """(before) => document.body.dataset.phase === 'finished' ||
@@ -106,6 +121,8 @@ class Seat:
                 document.querySelector('#count').textContent !== before)""",
             before,
         )
+        if self.phase == "rating":
+            self.rating()
 
     def picture(self, view: str = "left") -> np.ndarray:
         """The clip's pixels as they are on the canvas, one for each of the clip's, ``uint8 [H,W,3]``."""

@@ -65,6 +65,33 @@ def test_answers_survive_a_reload_and_undo_brings_the_last_trial_back(seat, serv
     assert seat.faults == []
 
 
+def test_a_server_that_never_answers_is_asked_again(seat, serve):
+    """Of each of these requests the first is heard and never answered; the page's patience is cut short."""
+    serving = serve(trials=2)
+    seat.page.add_init_script(
+        """const wait = AbortSignal.timeout.bind(AbortSignal);
+           AbortSignal.timeout = (ms) => wait(ms / 20);
+           const later = window.setTimeout;
+           window.setTimeout = (f, ms, ...rest) => later(f, ms === 15000 ? ms / 10 : ms, ...rest);"""
+    )
+    swallowed = []
+
+    def swallow(route) -> None:
+        kind = route.request.url.rsplit("/", 1)[-1] if "/vote" in route.request.url else "frames"
+        if kind in swallowed:
+            route.continue_()
+        else:
+            swallowed.append(kind)
+
+    seat.page.route("**/api/frames/*", swallow)
+    seat.page.route("**/api/trial/*/vote", swallow)
+    seat.open(serving.link())
+    assert swallowed == ["frames"]
+    seat.rate()
+    assert swallowed == ["frames", "vote"] and len(serving.votes()) == 1
+    assert seat.number == 2 and seat.faults == []
+
+
 def test_a_second_window_goes_on_when_the_first_has_voted(seat, other, serve):
     serving = serve(trials=2)
     seat.open(serving.link())

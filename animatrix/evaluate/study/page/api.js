@@ -13,13 +13,16 @@ export class Refusal extends Error {
   }
 }
 
+const REPLY_MS = 10_000; // a server that says nothing for so long is not there: what waits is kept and sent again
+
 let csrf = "";
 
-async function ask(method, path, body, options = {}) {
+async function ask(method, path, body) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-Study"] = csrf;
   let reply;
+  let text;
   try {
     reply = await fetch(path, {
       method,
@@ -27,16 +30,25 @@ async function ask(method, path, body, options = {}) {
       credentials: "same-origin",
       cache: "no-store",
       body: body === undefined ? undefined : JSON.stringify(body),
-      ...options,
+      signal: AbortSignal.timeout(REPLY_MS),
     });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+    text = await reply.text();
+  } catch {
     throw new Refusal(0);
   }
   if (reply.status === 204) return null;
-  const answer = await reply.json().catch(() => null);
+  const answer = parsed(text);
   if (!reply.ok) throw new Refusal(reply.status, answer);
+  if (answer === null) throw new Refusal(0); // cut short, or somebody else's page on the way
   return answer;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 export async function session() {
@@ -48,5 +60,4 @@ export async function session() {
 export const trial = () => ask("GET", "/api/trial");
 export const undo = () => ask("POST", "/api/undo", {});
 export const vote = (id, body) => ask("POST", `/api/trial/${encodeURIComponent(id)}/vote`, body);
-export const draft = (id, body, options) =>
-  ask("PUT", `/api/trial/${encodeURIComponent(id)}/draft`, body, options);
+export const draft = (id, body) => ask("PUT", `/api/trial/${encodeURIComponent(id)}/draft`, body);

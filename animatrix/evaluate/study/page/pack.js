@@ -1,6 +1,7 @@
 // A clip as the server packs it: "AMFP1\0", count, byte length of each picture (uint32, little endian), PNGs.
 
 const MAGIC = "AMFP1\0";
+const STALL_MS = 15_000; // without a byte: the fetch is given up, and begun again by who asked for it
 
 /**
  * Fetch and decode a pack; pictures are handed on as soon as their bytes are there.
@@ -9,7 +10,22 @@ const MAGIC = "AMFP1\0";
  * @returns {Promise<ImageBitmap[]>} decoded frames, exactly the pixels of the PNGs
  */
 export async function loadPack(url, { signal, onFrame = () => {} } = {}) {
-  const reply = await fetch(url, { signal, credentials: "same-origin" });
+  const going = new AbortController();
+  signal?.addEventListener("abort", () => going.abort(signal.reason), { once: true });
+  const heard = () => {
+    clearTimeout(stalled);
+    stalled = setTimeout(() => going.abort(new Error("frames: stalled")), STALL_MS);
+  };
+  let stalled = 0;
+  heard();
+  try {
+    return await take(await fetch(url, { signal: going.signal, credentials: "same-origin" }), heard, onFrame);
+  } finally {
+    clearTimeout(stalled);
+  }
+}
+
+async function take(reply, heard, onFrame) {
   if (!reply.ok) throw Object.assign(new Error(`frames: ${reply.status}`), { status: reply.status });
   const reader = reply.body.getReader();
   let held = new Uint8Array(1 << 18);
@@ -19,6 +35,7 @@ export async function loadPack(url, { signal, onFrame = () => {} } = {}) {
   const decoding = [];
   for (;;) {
     const { done, value } = await reader.read();
+    heard();
     if (value) {
       if (size + value.length > held.length) {
         const wider = new Uint8Array(Math.max(held.length * 2, size + value.length));

@@ -128,21 +128,22 @@ async function nextTrial() {
 const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
 
 async function loadClips(of, clips) {
-  loading = new AbortController();
-  const { signal } = loading;
   const total = clips.reduce((sum, [, film]) => sum + film.count, 0);
-  let here = 0;
-  const onFrame = (film) => (index, frame) => {
-    if (signal.aborted) return frame.close();
-    film.pictures[index] = frame;
-    loaded = ++here / total;
-  };
   while (trial === of && loaded < 1) {
-    here = 0;
+    const attempt = (loading = new AbortController());
+    const { signal } = attempt;
+    let here = 0;
+    const onFrame = (film) => (index, frame) => {
+      if (signal.aborted) return frame.close();
+      film.pictures[index]?.close();
+      film.pictures[index] = frame;
+      loaded = ++here / total;
+    };
     try {
       await Promise.all(clips.map(([clip, film]) => loadPack(clip.frames_url, { signal, onFrame: onFrame(film) })));
-    } catch (error) {
+    } catch {
       if (signal.aborted) return;
+      attempt.abort(); // what still comes of the other clips counts no more
       tellMessage("clip_failed");
       await new Promise((wake) => setTimeout(wake, RETRY_MS));
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 
 EXIT_STATUS = 2  # the user's input is wrong; anything unforeseen is 1
 
@@ -81,3 +82,9 @@ def did_you_mean(word: str, choices: Iterable[str], n: int = 1) -> str:
     """``did you mean 'x'?`` for the closest choice, or an empty string when nothing is close."""
     near = difflib.get_close_matches(word, list(choices), n=n, cutoff=0.6)
     return f"did you mean {' or '.join(repr(x) for x in near)}?" if near else ""
+
+
+def first_mistake(error: Any) -> str:
+    """``where: what`` of the first mistake of a ``pydantic.ValidationError``."""
+    mistake = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg'].lower()}"

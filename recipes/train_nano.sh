@@ -13,4 +13,6 @@ if [ ! -d runs/nano1/vae/vae ]; then
   mkdir -p runs/nano1/vae && cp -r runs/nano1/autoencode/export/vae runs/nano1/vae/vae
 fi
 $BIN/animatrix train recipes/nano_flow.yaml
-$BIN/animatrix train recipes/nano_more.yaml     # result: runs/nano1/more/export, to be copied to weights/nano
+$BIN/animatrix train recipes/nano_more.yaml --stop-after "${MORE:-180}"     # minutes; run again, it goes on
+$BIN/animatrix train recipes/nano_more.yaml --export runs/nano1/more/export
+$BIN/animatrix train recipes/nano_last.yaml     # result: runs/nano1/last/export, to be copied to weights/nano

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from animatrix.train.command import Changes, StopAfter
+
 if TYPE_CHECKING:
     from animatrix.train.recipe import Recipe
 
@@ -22,9 +24,6 @@ prefer_app = typer.Typer(
 )
 _Recipe = Annotated[Path, typer.Argument(help="A YAML recipe with task: reward; see recipes/reward.yaml.")]
 _Policy = Annotated[Path, typer.Argument(help="A recipe with task: policy; see recipes/nano_prefer.yaml.")]
-_Changes = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, keys dotted.")
-]
 
 
 BREACHED = 3  # exit status of an optimisation that ended itself: expressiveness could not be held
@@ -44,7 +43,7 @@ def _read(recipe: Path, changes: list[str] | None, *tasks: str) -> Recipe:
 
 
 @prefer_app.command(epilog="Example: animatrix prefer pairs recipes/reward.yaml data.workers=2")
-def pairs(recipe: _Recipe, changes: _Changes = None) -> None:
+def pairs(recipe: _Recipe, changes: Changes = None) -> None:
     """Draw the sets of a recipe, of either task; run it again to go on. Votes are read, too."""
     read = _read(recipe, changes, "reward", "policy")
     if read.task == "policy":
@@ -68,10 +67,8 @@ def pairs(recipe: _Recipe, changes: _Changes = None) -> None:
 @prefer_app.command(epilog="Example: animatrix prefer reward recipes/reward.yaml --install weights/reward")
 def reward(
     recipe: _Recipe,
-    changes: _Changes = None,
-    stop_after: Annotated[
-        float | None, typer.Option(metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint.")
-    ] = None,
+    changes: Changes = None,
+    stop_after: StopAfter = math.inf,
     install: Annotated[
         Path | None, typer.Option(help="When trained, put the weights into this folder.")
     ] = None,
@@ -85,7 +82,7 @@ def reward(
     read = _read(recipe, changes)
     with joined(read.parallel) as world:
         task = task_kind(read.task).build(read, world.device)
-        finished = Trainer(read, task, world).run(stop_after=math.inf if stop_after is None else stop_after)
+        finished = Trainer(read, task, world).run(stop_after=stop_after)
         if finished and install is not None and world.first:
             with folder_whole(install) as unfinished:
                 shutil.copytree(read.out / "export", unfinished, dirs_exist_ok=True)
@@ -93,7 +90,7 @@ def reward(
 
 
 @prefer_app.command(epilog="Example: animatrix prefer samples recipes/nano_prefer.yaml")
-def samples(recipe: _Policy, changes: _Changes = None) -> None:
+def samples(recipe: _Policy, changes: Changes = None) -> None:
     """Make the policy's own samples, judged by the reward: of each directive the best and the worst."""
     from animatrix.errors import AniMatrixError, Code
     from animatrix.generate.run import model_path, revision
@@ -125,10 +122,8 @@ def samples(recipe: _Policy, changes: _Changes = None) -> None:
 @prefer_app.command(epilog="Example: animatrix prefer optimize recipes/nano_prefer.yaml optimiser.lr=1e-4")
 def optimize(
     recipe: _Policy,
-    changes: _Changes = None,
-    stop_after: Annotated[
-        float | None, typer.Option(metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint.")
-    ] = None,
+    changes: Changes = None,
+    stop_after: StopAfter = math.inf,
 ) -> int:
     """Tune a video model on preferences; the same command resumes. Exit status 3: it ended itself, because
     expressiveness could not be held; the checkpoint is kept.
@@ -142,7 +137,7 @@ def optimize(
     with joined(read.parallel) as world:
         task = PolicyTask(read, world.device)
         try:
-            Trainer(read, task, world).run(stop_after=math.inf if stop_after is None else stop_after)
+            Trainer(read, task, world).run(stop_after=stop_after)
         except AniMatrixError as error:
             if error.code != Code.FLOOR_BREACHED:
                 raise

@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from animatrix.errors import AniMatrixError, Code
+from animatrix.errors import AniMatrixError, Code, first_mistake
 from animatrix.knowledge import Directive
 from animatrix.media.door import regular_file, written_whole
 from animatrix.prefer.merits import HEADS, TAKES, Head, Label, Wanted, fails, verdict
 
+Row = TypeVar("Row", bound=BaseModel)
 MATCHED = 0.1  # |ln| of two amplitudes below which how much moves tells nothing
 
 
@@ -149,7 +150,12 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The pairs of a manifest.
+    """The pairs of a manifest. Raises as :func:`read_rows`."""
+    return read_rows(path, Pair)
+
+
+def read_rows(path: Path, model: type[Row]) -> list[Row]:
+    """JSONL, each line as ``model``.
 
     Raises:
         AniMatrixError: FILE_UNREADABLE, naming the line.
@@ -157,12 +163,10 @@ def read_pairs(path: Path) -> list[Pair]:
     found = []
     for number, line in enumerate(regular_file(path).read_text("utf-8").splitlines(), 1):
         try:
-            found.append(Pair.model_validate_json(line))
+            found.append(model.model_validate_json(line))
         except ValidationError as error:
-            mistake = error.errors(include_url=False)[0]
-            at = ".".join(map(str, mistake["loc"]))
             raise AniMatrixError(
-                Code.FILE_UNREADABLE, f"{path} line {number}: {at}: {mistake['msg'].lower()}"
+                Code.FILE_UNREADABLE, f"{path} line {number}: {first_mistake(error)}"
             ) from None
     return found
 

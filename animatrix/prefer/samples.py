@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from animatrix.errors import AniMatrixError, Code
+from animatrix.errors import AniMatrixError, Code, first_mistake
 from animatrix.knowledge import Directive
 from animatrix.media import Clip, write_video
 from animatrix.media.door import regular_file, written_whole
 from animatrix.prefer.aligned import asked_of, held_out
-from animatrix.prefer.pairs import MATCHED
+from animatrix.prefer.pairs import MATCHED, read_rows
 from animatrix.prefer.reward_task import at_most
 from animatrix.prefer.sets import energy
 from animatrix.prefer.votes import to_directive
@@ -148,11 +148,9 @@ def read_record(path: Path) -> Sampled:
     try:
         return Sampled.model_validate_json(regular_file(path).read_bytes())
     except ValidationError as error:
-        mistake = error.errors(include_url=False)[0]
-        at = ".".join(map(str, mistake["loc"]))
         raise AniMatrixError(
             Code.FILE_UNREADABLE,
-            f"{path} is no record of samples: {at}: {mistake['msg'].lower()}",
+            f"{path} is no record of samples: {first_mistake(error)}",
             "remove it and run the same command again",
         ) from None
 
@@ -229,17 +227,7 @@ def read_manifest(folder: Path) -> list[Sampled]:
         raise AniMatrixError(
             Code.FILE_MISSING, f"{path} does not exist", "make it with: animatrix prefer samples RECIPE"
         )
-    found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        try:
-            found.append(Sampled.model_validate_json(line))
-        except ValidationError as error:
-            mistake = error.errors(include_url=False)[0]
-            at = ".".join(map(str, mistake["loc"]))
-            raise AniMatrixError(
-                Code.FILE_UNREADABLE, f"{path} line {number}: {at}: {mistake['msg'].lower()}"
-            ) from None
-    return found
+    return read_rows(path, Sampled)
 
 
 def sampler(pipe: Any, size: tuple[int, int], steps: int, guidance: float, batch: int = 8):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,14 +14,22 @@ EXAMPLE = (
 )
 
 
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, keys dotted: optimiser.lr=1e-3."),
+]
+StopAfter = Annotated[
+    float,
+    typer.Option(
+        metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint.", show_default=False
+    ),
+]
+
+
 def train(
     recipe: Path = typer.Argument(..., help="A YAML recipe; see the folder recipes/."),
-    changes: list[str] = typer.Argument(
-        None, metavar="[KEY=VALUE]...", help="Changes to the recipe, keys dotted: optimiser.lr=1e-3."
-    ),
-    stop_after: float = typer.Option(
-        None, metavar="MINUTES", min=0.0, help="End this leg then, with a checkpoint."
-    ),
+    changes: Changes = None,
+    stop_after: StopAfter = math.inf,
     show_recipe: bool = typer.Option(False, help="Print the recipe with everything filled in, and stop."),
     estimate: bool = typer.Option(
         False, help="Print the memory that it needs on each of 1 to 16 GPUs, and stop; loads no weights."
@@ -50,4 +59,4 @@ def train(
         if export is not None:
             trainer.export(export)
             return
-        trainer.run(stop_after=math.inf if stop_after is None else stop_after)
+        trainer.run(stop_after=stop_after)

@@ -55,17 +55,20 @@ class Sighting:
 
         return drawn_reference(self.item)
 
+    def _path(self, width: int) -> np.ndarray:
+        """Where the camera was at each frame, ``float32 [T,2,3]``, for pictures of this width."""
+        steps = np.array(self.shot.camera.matrices, np.float32)
+        steps[:, :, 2] *= width / self.shot.gray.shape[2]
+        return steps
+
     @cached_property
     def steadied(self) -> np.ndarray:
         """The frames ``float32 [T,h,w,3]`` brought to where the camera was on the first one; NaN where a
         frame does not reach. About 160 pixels wide."""
-        colour, path = self.shot.colour.astype(np.float32), self.shot.camera.matrices
+        colour = self.shot.colour.astype(np.float32)
         height, width = colour.shape[1:3]
-        scale = width / self.shot.gray.shape[2]
         found = []
-        for frame, matrix in zip(colour, path, strict=True):
-            step = np.array(matrix, np.float32)
-            step[:, 2] *= scale
+        for frame, step in zip(colour, self._path(width), strict=True):
             found.append(
                 cv2.warpAffine(
                     frame,
@@ -95,10 +98,7 @@ class Sighting:
     def figure_on_screen(self) -> np.ndarray:
         """:attr:`figure` where it is on the screen, ``bool [T,h,w]``, to look at the frames themselves."""
         height, width = self.figure.shape[1:]
-        scale = width / self.shot.gray.shape[2]
         found = []
-        for mask, matrix in zip(self.figure, self.shot.camera.matrices, strict=True):
-            step = np.array(matrix, np.float32)
-            step[:, 2] *= scale
+        for mask, step in zip(self.figure, self._path(width), strict=True):
             found.append(cv2.warpAffine(mask.astype(np.uint8), step, (width, height)) > 0)
         return np.stack(found)

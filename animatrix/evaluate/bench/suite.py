@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from animatrix.errors import AniMatrixError, Code, did_you_mean
+from animatrix.errors import AniMatrixError, Code, did_you_mean, first_mistake
 from animatrix.knowledge import Directive, Taxonomy
 from animatrix.knowledge.documents import parse_yaml, read_bounded
 from animatrix.knowledge.taxonomy import LANGUAGES
@@ -155,9 +155,7 @@ def read_suite(path: Path, language: str) -> Suite:
     try:
         written = SuiteFile.model_validate(data)
     except ValidationError as error:
-        mistake = error.errors(include_url=False)[0]
-        at = ".".join(map(str, mistake["loc"]))
-        raise AniMatrixError(Code.BAD_DIRECTIVE, f"{path.name}: {at}: {mistake['msg'].lower()}") from None
+        raise AniMatrixError(Code.BAD_DIRECTIVE, f"{path.name}: {first_mistake(error)}") from None
     scenes = _scenes()
     items = tuple(_item(written, asked, scenes, language) for asked in written.items)
     told = json.dumps([[i.id, i.seed, i.directive.canonical(), i.judged, i.text, i.keyframes] for i in items])

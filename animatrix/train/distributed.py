@@ -111,11 +111,12 @@ def place(module: nn.Module, world: World, gather: str = "fp32") -> None:
     """Move a module to its device and, where the world has a mesh, shard it: every block of its lists of
     blocks by itself, then the rest. Weights stay fp32; with ``gather="bf16"`` they travel as bf16.
     """
-    module.to(world.device)
     if world.mesh is None:
+        module.to(world.device)
         return
     dtype = torch.bfloat16 if gather == "bf16" else None
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    # ``fully_shard`` moves what it shards to the mesh's device itself: never more than a block lies there whole.
     for part in [*_blocks(module), module]:
         # Resharded after the forward pass too, the root as well: a forward pass without a backward one (held-
         # out figures) must not leave whole copies behind that the next update would not reach.

@@ -14,6 +14,8 @@ Models are built on the meta device, so that every tensor that training keeps is
   diffusers' ``WanTransformerBlock`` under autocast (:data:`KEPT`). With checkpointing (1604.06174) a block
   keeps its input, and one block at a time is recomputed whole.
 
+Starting takes no more: a block at a time is put on the GPU and divided (``distributed.place``).
+
 Not counted: what CUDA itself takes and what the allocator cannot join, together some tenth. Autoencoder and
 text encoder are not on these GPUs while a filled cache is trained from.
 """
@@ -66,13 +68,10 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes on one GPU by part, at so many samples at once (0: the recipe does not run on so many); and while
-    weights are put on it whole, before they are divided.
-    """
+    """Bytes on one GPU by part, at so many samples at once (0: the recipe does not run on so many)."""
 
     samples: int
     parts: dict[str, int]
-    starting: int
 
 
 def sizes_of(modules: Sequence[nn.Module]) -> Sizes:
@@ -156,7 +155,7 @@ def need(recipe: Recipe, sizes: Sizes, sample: int, gpus: int, accumulate: int) 
     samples = -(-recipe.batch // (gpus * accumulate))
     replicas = parallel.replicas if parallel.shard == "hsdp" and gpus > 1 else 1
     if recipe.batch < gpus * accumulate or gpus % replicas:
-        return Need(0, {}, 0)
+        return Need(0, {})
     cut = 1 if parallel.shard == "none" else gpus // replicas
     meshed = parallel.shard != "none" and gpus > 1
     trained = 4 * sizes.trained
@@ -181,7 +180,7 @@ def need(recipe: Recipe, sizes: Sizes, sample: int, gpus: int, accumulate: int) 
         "gathered and cast": travelling,
         "activations": sample * samples,
     }
-    return Need(samples, parts, sizes.frozen + trained + (sizes.frozen + trained) // cut * meshed)
+    return Need(samples, parts)
 
 
 def table(recipe: Recipe) -> str:
@@ -214,7 +213,6 @@ def table(recipe: Recipe) -> str:
         rows.append([f"{part:<24}", *(_gib(n.parts.get(part), n) for n in said)])
     rows.append([f"{'all':<24}", *(_gib(sum(n.parts.values()), n) for n in said)])
     rows.append([f"{'samples at once':<24}", *(f"{n.samples or '-':>7}" for n in said)])
-    rows.append([f"{'while starting':<24}", *(_gib(n.starting, n) for n in said)])
     rows.append([f"{'all, one at a time':<24}", *(_gib(sum(n.parts.values()), n) for n in least)])
     rows.append([f"{'  with accumulate':<24}", *(f"{max(1, recipe.batch // n):>7}" for n in GPUS)])
     kind = f"adapters of rank {model.lora.rank}" if model.lora is not None else "all weights"

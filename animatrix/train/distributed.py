@@ -116,7 +116,7 @@ def place(module: nn.Module, world: World, gather: str = "fp32") -> None:
         return
     dtype = torch.bfloat16 if gather == "bf16" else None
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
-    # ``fully_shard`` moves what it shards to the mesh's device itself: never more than a block lies there whole.
+    # ``fully_shard`` moves what it shards to the device itself: never more than a block lies there whole.
     for part in [*_blocks(module), module]:
         # Resharded after the forward pass too, the root as well: a forward pass without a backward one (held-
         # out figures) must not leave whole copies behind that the next update would not reach.

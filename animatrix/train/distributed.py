@@ -123,6 +123,21 @@ def place(module: nn.Module, world: World, gather: str = "fp32") -> None:
         fully_shard(part, mesh=world.mesh, mp_policy=policy, reshard_after_forward=True)
 
 
+@contextmanager
+def ends_whole(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Keep what is in no block whole on every rank for a while: a pipeline uses it outside of ``forward``."""
+    sharded = [module for module in modules if isinstance(module, FSDPModule)]
+    for module in sharded:
+        module.set_reshard_after_forward(False, recurse=False)
+        module.unshard()
+    try:
+        yield
+    finally:
+        for module in sharded:
+            module.reshard()
+            module.set_reshard_after_forward(True, recurse=False)
+
+
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:
     """Members of the outermost lists of modules."""
     for child in module.children():

@@ -224,10 +224,10 @@ def check_fits(recipe: Recipe, parts: Parts) -> None:
     """
     if recipe.model.backbone == "nano":
         return
-    if recipe.log.show_every:
+    if recipe.log.show_every and parts.expert is not None:
         raise AniMatrixError(
             Code.BAD_RECIPE,
-            f"log.show_every: {recipe.model.backbone} takes too long to make pictures between steps",
+            f"log.show_every: one expert of {recipe.model.backbone} makes no clip without the other",
             "set 0, and look at the export with animatrix generate",
         )
     from animatrix.train.data.recipe import parse_bucket

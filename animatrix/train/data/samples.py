@@ -308,12 +308,11 @@ class Samples:
             if found:
                 yield StepPlan(-1, HELD_OUT, bucket, tuple(found), HELD_OUT_SHIFT)
 
-    def held_out_directives(self, count: int) -> list[Directive]:
-        """Of held-out items, the kinds by turns."""
-        longest = max((parse_bucket(text) for text in self.data.buckets), key=lambda b: b.frames)
-        by_kind = [self._held(kind, longest) for kind in KINDS]
+    def held_out_directives(self, count: int, bucket: Bucket) -> list[Directive]:
+        """Of held-out items that fit a bucket, the kinds by turns."""
+        by_kind = [self._held(kind, bucket) for kind in KINDS]
         turns = [row[i] for i in range(max(map(len, by_kind), default=0)) for row in by_kind if i < len(row)]
-        return [source.asked(card, longest) for card, source in turns[:count]]
+        return [source.asked(card, bucket) for card, source in turns[:count]]
 
     def _held(self, kind: str, bucket: Bucket) -> list[tuple[Card, Source]]:
         """Held-out items of a kind, the sources by turns."""

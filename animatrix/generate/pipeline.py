@@ -143,14 +143,6 @@ class AniMatrixPipeline(WanPipeline):
         """The transformer whose config stands for both: the high-noise one where it is there."""
         return self.transformer if self.transformer is not None else self.transformer_2
 
-    @property
-    def _execution_device(self) -> torch.device:
-        """Where hooks of offloading put parts, else where the transformer is: in training the frozen parts
-        stay behind on the CPU, and diffusers would take the first part's device for everyone's.
-        """
-        found = super()._execution_device
-        return self.any_expert.device if found == self.device else found
-
     @torch.no_grad()
     def __call__(
         self,

@@ -21,12 +21,6 @@ def run(pipe, d, seed=1, **kw):
     return pipe(d, generator=torch.Generator().manual_seed(seed), **options).frames
 
 
-def test_it_works_where_the_transformer_is(tiny_pipeline, monkeypatch):
-    """In training the frozen parts stay on the CPU; diffusers would follow the first of them."""
-    monkeypatch.setattr(type(tiny_pipeline.text_encoder), "device", torch.device("meta"))
-    assert tiny_pipeline.device.type == "meta" and tiny_pipeline._execution_device.type == "cpu"
-
-
 @pytest.mark.parametrize(
     ("text", "tag", "has_text", "has_tags", "passes"),
     [

@@ -32,6 +32,30 @@ class VotesRecipe(Section):
     share: float = Field(default=0.3, gt=0, lt=1)
 
 
+class CloseRecipe(Section):
+    """Close-ups: the takes of many sets, cut alike to a small window of picture and time, most often about a
+    failing place. They teach the failure map and the answer at a fraction of what whole clips cost.
+
+    Args:
+        share: of the steps that show close-ups; the rest show whole clips.
+        batch: sets a step.
+        size: (width, height), multiples of 16; frames: 4n+1.
+        failing: share of the windows that are laid about a failing cell, the rest anywhere.
+    """
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    batch: PositiveInt = 24
+    size: tuple[PositiveInt, PositiveInt] = (48, 48)
+    frames: PositiveInt = 13
+    failing: float = Field(default=0.85, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> CloseRecipe:
+        if self.size[0] % 16 or self.size[1] % 16 or self.frames % 4 != 1:
+            raise ValueError("sides are multiples of 16, frames are 4n+1")
+        return self
+
+
 class PairData(Section):
     """Sets that pairs are made of; see :mod:`animatrix.prefer.sets`.
 
@@ -42,6 +66,7 @@ class PairData(Section):
         noise, codecs: see :class:`animatrix.prefer.passage.Passage`.
         members: of a set shown together in one sample, drawn anew each time.
         thin: share of samples whose directive keeps only some of its tags besides the deformation.
+        close: close-ups beside whole clips.
         cache: folder of shards.
         workers: processes of ``animatrix prefer pairs``.
         votes: None: the renderer only.
@@ -56,6 +81,7 @@ class PairData(Section):
     codecs: float = Field(default=0.35, ge=0, le=1)
     members: int = Field(default=4, ge=2)
     thin: float = Field(default=0.5, ge=0, le=1)
+    close: CloseRecipe = CloseRecipe()
     cache: Path = Path("runs/reward/pairs")
     workers: int = Field(default=1, ge=0)
     votes: VotesRecipe | None = None
@@ -64,4 +90,8 @@ class PairData(Section):
     def _fits(self) -> PairData:
         if self.size[0] % 16 or self.size[1] % 16:
             raise ValueError("sides are multiples of 16")
+        close = self.close
+        large = close.frames > self.frames or close.size[0] > self.size[0] or close.size[1] > self.size[1]
+        if close.share and large:
+            raise ValueError("close-ups are no larger than the clips")
         return self

@@ -2,7 +2,8 @@
 
 A sample is a few members of one set under one of its directives, drawn anew each time, each looked at once
 and compared with all the others. Its loss: Bradley-Terry with ties over the pairs, dimension by dimension and
-overall; the art/failure answer; and the renderer's failure map, where the renderer drew one.
+overall; the art/failure answer; and the renderer's failure map, where the renderer drew one. Some steps show
+close-ups instead: small windows of many sets, which have no pairs.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from torch.nn import functional as F
 from animatrix.knowledge import Directive, Tag
 from animatrix.prefer.merits import HEADS, OVERALL, TAKES
 from animatrix.prefer.pairs import Member, Pair, answer_of, has_map
-from animatrix.prefer.recipe import PairData
+from animatrix.prefer.recipe import CloseRecipe, PairData
 from animatrix.prefer.reward import Judgement, RewardModel
-from animatrix.prefer.sets import DEFORMATIONS, Drawn
+from animatrix.prefer.sets import CELL, DEFORMATIONS, SLOT, Drawn
 from animatrix.prefer.shards import PairStore
 from animatrix.prefer.ties import OUTCOMES, log_k, parity_tie_rate, tie_loss
 from animatrix.prefer.voted import VotedPairs
@@ -37,6 +38,8 @@ from animatrix.train.task import Losses, to_device
 WANTS = ("deformation", "near_physical")
 KEPT_TAGS = frozenset({*DEFORMATIONS, "deformation_intensity"})  # what decides the labels is never left out
 SETS, VOTES = "sets", "votes"
+CLOSE = "close"  # kind of the draws of close-ups
+FAILING = 0.3  # of a map's cell: it fails
 HEAVY = 3.0  # a failing cell counts as so many sound ones
 
 
@@ -96,6 +99,7 @@ class Shown:
     maps: np.ndarray
     pairs: list[Pair]
     wanted: str = ""
+    close: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -124,6 +128,11 @@ class RewardTask:
 
     def plan(self, step: int) -> StepPlan:
         rng = draws.rng(self.recipe.seed, "pairs", step)
+        close = self.data.close
+        if draws.rng(self.recipe.seed, "close", step).random() < close.share:
+            items = rng.integers(self.train.count * len(WANTS), size=close.batch)
+            found = [Draw(step, place, SETS, int(item), CLOSE) for place, item in enumerate(items)]
+            return StepPlan(step, CLOSE, Bucket(close.frames, *close.size), tuple(found))
         items = rng.integers(self.train.count * len(WANTS), size=self.recipe.batch)
         votes = np.zeros(self.recipe.batch, bool)
         if self.voted is not None and len(self.voted):
@@ -137,7 +146,18 @@ class RewardTask:
         return StepPlan(step, "", self._bucket, tuple(found))
 
     def load(self, plan: StepPlan, draws_: Sequence[Draw]) -> RewardBatch:
-        return self.batch([self._shown(draw) for draw in draws_])
+        return self.batch([self._close(d) if d.kind == CLOSE else self._shown(d) for d in draws_])
+
+    def _close(self, draw: Draw) -> Shown:
+        """The takes of a set in one window. A take fails there as far as its map says so."""
+        rng = draws.rng(self.recipe.seed, "window", draw.step, draw.place)
+        drawn = self.train[draw.index // len(WANTS)]
+        takes = [m.row for m in drawn.members if m.kind in TAKES]
+        shown = under(drawn, WANTS[draw.index % len(WANTS)], takes)
+        shown.name, shown.pairs, shown.close = draw.name, [], True
+        if rng.random() < self.data.thin:
+            shown.directive = thinned(shown.directive, rng)
+        return cut(shown, self.data.close, rng)
 
     def _shown(self, draw: Draw) -> Shown:
         rng = draws.rng(self.recipe.seed, "members", draw.step, draw.place)
@@ -166,7 +186,7 @@ class RewardTask:
         for sample, s in enumerate(shown):
             at = {m.clip + str(m.row): len(clip_of) + i for i, m in enumerate(s.members)}
             clip_of += [sample] * len(s.members)
-            answers += [answer_of(s.wanted, m) if s.wanted else float("nan") for m in s.members]  # type: ignore[arg-type]
+            answers += answers_of(s)
             mapped += [bool(s.wanted) and has_map(m) and map_holds(s, m) for m in s.members]
             for p in s.pairs:
                 a, b = (at.get(m.clip + str(m.row), -1) for m in (p.first, p.second))
@@ -214,11 +234,12 @@ class RewardTask:
         )
         decided = batch.outcome < 2
         right = ((gap > 0) == (batch.outcome == 0)) & decided
+        nothing = torch.full_like(pairs, float("nan"))
         parts = {
-            "pairs": pairs,
+            "pairs": pairs if len(gap) else nothing,
             "answer": answer,
             "where": where,
-            "right": right.float().sum() / decided.sum().clamp(min=1),
+            "right": right.float().sum() / decided.sum() if len(gap) else nothing,
             "tie_rate": parity_tie_rate(ties)[HEADS.index(OVERALL)],
         }
         # A little weight on the scores themselves: only their differences are told by pairs.
@@ -301,6 +322,38 @@ def under(drawn: Drawn, wanted: str, rows: Sequence[int] | None = None) -> Shown
     number = pairs[0].provenance.number if pairs else -1
     directive = drawn.directives[pairs[0].directive]
     return Shown(f"set {number}", directive, members, drawn.planes[at], drawn.maps[at], pairs, wanted)
+
+
+def cut(shown: Shown, close: CloseRecipe, rng: np.random.Generator) -> Shown:
+    """A sample cut to a window of whole cells and slots, most often about a failing cell."""
+    slots, rows, columns = shown.maps.shape[1:]
+    size = (close.frames // SLOT + 1, close.size[1] // CELL, close.size[0] // CELL)
+    failing = np.argwhere(shown.maps.max(0) > FAILING * 255)
+    if len(failing) and rng.random() < close.failing:
+        place = failing[rng.integers(len(failing))] - rng.integers(0, size)
+    else:
+        place = rng.integers(0, (slots, rows, columns))
+    t, y, x = (int(np.clip(p, 0, n - s)) for p, n, s in zip(place, (slots, rows, columns), size, strict=True))
+    frames = slice(t * SLOT, t * SLOT + close.frames)
+    height = shown.planes.shape[2] * 2 // 3
+    top, left, (w, h) = y * CELL, x * CELL, close.size
+    planes = shown.planes[:, frames]
+    luma = planes[:, :, top : top + h, left : left + w]
+    chroma = planes[:, :, height:].reshape(*planes.shape[:2], 2, height // 2, -1)
+    chroma = chroma[..., top // 2 : (top + h) // 2, left // 2 : (left + w) // 2]
+    shown.planes = np.concatenate([luma, chroma.reshape(*planes.shape[:2], h // 2, w)], 2)
+    shown.maps = shown.maps[:, t : t + size[0], y : y + size[1], x : x + size[2]]
+    return shown
+
+
+def answers_of(shown: Shown) -> list[float]:
+    """Whether each member fails (1) or not (0); NaN where nothing is known of it."""
+    if not shown.wanted:
+        return [float("nan")] * len(shown.members)
+    if not shown.close:
+        return [answer_of(shown.wanted, m) for m in shown.members]  # type: ignore[arg-type]
+    seen = [float(m.max() > FAILING * 255) for m in shown.maps]
+    return [s if map_holds(shown, m) else float("nan") for s, m in zip(seen, shown.members, strict=True)]
 
 
 def thinned(directive: Directive, rng: np.random.Generator) -> Directive:

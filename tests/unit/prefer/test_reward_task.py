@@ -8,12 +8,22 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_sets import recipe
+from small_sets import data, recipe
 
-from animatrix import Directive
+from animatrix import AniMatrixError, Directive
 from animatrix.media import Clip
 from animatrix.prefer.judging import load_judge
-from animatrix.prefer.reward_task import KEPT_TAGS, RewardTask, chosen, thinned, to_frames, under
+from animatrix.prefer.recipe import CloseRecipe
+from animatrix.prefer.reward_task import (
+    KEPT_TAGS,
+    RewardTask,
+    answers_of,
+    chosen,
+    cut,
+    thinned,
+    to_frames,
+    under,
+)
 from animatrix.train.engine import Trainer
 from animatrix.train.recipe import check_recipe
 
@@ -47,6 +57,60 @@ def test_what_was_shown_is_learned(pair_cache, tmp_path):
     first, last = rows[:5], rows[-5:]
     assert np.mean([r["pairs"] for r in last]) < 0.75 * np.mean([r["pairs"] for r in first])
     assert np.mean([r["answer"] for r in last]) < np.mean([r["answer"] for r in first])
+
+
+CLOSE = CloseRecipe(share=0.5, batch=3, size=(32, 16), frames=5, failing=1.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_close_up_is_a_window_of_the_same_pixels_about_a_failing_cell(store, seed):
+    whole = under(store[seed % 2], "deformation", [0, 1, 2])
+    frames, maps = [to_frames(planes) for planes in whole.planes], whole.maps
+    seen = cut(under(store[seed % 2], "deformation", [0, 1, 2]), CLOSE, np.random.default_rng(seed))
+    assert seen.planes.shape == (3, 5, 24, 32) and seen.maps.shape == (3, 2, 2, 4)
+    assert seen.maps.max() > 0.3 * 255
+    shape = maps.shape[1:]
+    places = [
+        (t, y, x)
+        for t, y, x in np.ndindex(shape[0] - 1, shape[1] - 1, shape[2] - 3)
+        if (seen.maps == maps[:, t : t + 2, y : y + 2, x : x + 4]).all()
+    ]
+    assert any(
+        all(
+            (to_frames(planes) == clip[4 * t : 4 * t + 5, 8 * y : 8 * y + 16, 8 * x : 8 * x + 32]).all()
+            for planes, clip in zip(seen.planes, frames, strict=True)
+        )
+        for t, y, x in places
+    )
+
+
+def test_a_take_fails_in_a_close_up_as_its_map_says(store):
+    shown = under(store[0], "deformation", [0, 1, 2])
+    shown.close = True
+    shown.maps = np.zeros_like(shown.maps)
+    assert answers_of(shown) == [0.0, 0.0, 0.0]
+    shown.maps[2, 0, 0, 0] = 255
+    assert answers_of(shown) == [0.0, 0.0, 1.0]
+    unasked = under(store[0], "near_physical", [0, 1, 2])
+    unasked.close = True
+    assert np.isnan(answers_of(unasked)[0]) and answers_of(unasked)[1] == 0.0
+
+
+def test_close_ups_take_their_share_of_the_steps(pair_cache, tmp_path):
+    more = data(pair_cache, close=CLOSE.model_dump())
+    run = trainer(tmp_path, pair_cache, steps=8, data=more, checkpoint={"every": 8})
+    run.run()
+    rows = [json.loads(line) for line in (run.out / "log.jsonl").read_text().splitlines()]
+    steps = [row for row in rows if "loss" in row]
+    kinds = {row["bucket"]: "right" in row and row["right"] is not None for row in steps}
+    assert kinds == {"32x16x5": False, "64x48x17": True}
+    assert all(np.isfinite(row["loss"]) and np.isfinite(row["where"]) for row in steps)
+
+
+def test_close_ups_are_no_larger_than_the_clips(pair_cache, tmp_path):
+    more = data(pair_cache, close={"share": 0.5, "size": [96, 48], "frames": 13})
+    with pytest.raises(AniMatrixError, match="close-ups are no larger than the clips"):
+        trainer(tmp_path, pair_cache, data=more)
 
 
 def test_held_out_figures_are_shares(trained):

@@ -34,6 +34,7 @@ class Points(Section):
     unreadable_step: int = -1
     workers: int = 1
     seconds: float = 0.0
+    stuck_step: int = -1
 
 
 class Pace(Section):
@@ -90,7 +91,7 @@ class TinyTask:
         data = self.recipe.data
         if plan.step == data.unreadable_step:
             raise KeyError("no such point")
-        time.sleep(data.seconds)
+        time.sleep(3600 if plan.step == data.stuck_step else data.seconds)
         x = torch.stack(
             [torch.randn(4, generator=random.generator(self.recipe.seed, "x", d.index)) for d in draws]
         )

@@ -119,7 +119,7 @@ class Trainer:
 
     def _leg(self, last: int, stop: Stop) -> None:
         began, before, first = time.monotonic(), self.seconds, self.step
-        with closing(self._loaded(last)) as steps:
+        with closing(self._loaded(last, stop)) as steps:
             for loaded in steps:
                 taken = self.take_step(loaded, stop.asked)
                 self.seconds = before + time.monotonic() - began
@@ -133,17 +133,25 @@ class Trainer:
                     self.save()
                 if taken.stop:
                     return
+        if self.step < last and self.step > self.saved:  # asked to end while it waited for samples
+            self.save()
 
-    def _loaded(self, last: int) -> Generator[Loaded, None, None]:
+    def _loaded(self, last: int, stop: Stop) -> Generator[Loaded, None, None]:
         """Steps from here on, loaded ahead up to the next held-out figures: pacing may change the rest."""
         recipe, world = self.recipe, self.world
+        # Ranks can only leave together, after a step.
+        leaving = (lambda: stop.asked) if world.size == 1 else (lambda: False)
         while self.step < last:
             every = recipe.log.probe_every or last
             end = min(last, (self.step // every + 1) * every)
             steps = range(self.step, end)
-            ahead = load_ahead(self.task, steps, world.rank, world.size, recipe.accumulate, recipe.prefetch)
+            ahead = load_ahead(
+                self.task, steps, world.rank, world.size, recipe.accumulate, recipe.prefetch, leaving
+            )
             with closing(ahead):
                 yield from ahead
+            if self.step < end:
+                return
 
     def take_step(self, loaded: Loaded, stop: bool = False) -> Taken:
         """Losses, gradients, checks, step, average: one step of all ranks."""
@@ -371,8 +379,9 @@ class Trainer:
         if self.step >= self.recipe.steps:
             self.speaker.say(f"finished: {self.step} steps in {self.out}")
         elif stop.asked:
+            saved = ", saved" if self.saved == self.step else ""
             self.speaker.say(
-                f"stopped {stop.reason} at step {self.step}, saved; to go on, run the same command"
+                f"stopped {stop.reason} at step {self.step}{saved}; to go on, run the same command"
             )
 
 

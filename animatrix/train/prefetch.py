@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 from animatrix.errors import AniMatrixError, Code
@@ -52,9 +52,18 @@ def load_step(task: Task, step: int, rank: int, world: int, accumulate: int) -> 
 
 
 def load_ahead(
-    task: Task, steps: range, rank: int, world: int, accumulate: int, depth: int
+    task: Task,
+    steps: range,
+    rank: int,
+    world: int,
+    accumulate: int,
+    depth: int,
+    leaving: Callable[[], bool] = lambda: False,
 ) -> Generator[Loaded, None, None]:
     """The steps in order, ``depth`` of them loaded ahead (0: when asked for). Close it to stop early.
+
+    Args:
+        leaving: whether the caller wants no more; asked while it would wait for a step, which ends it then.
 
     Raises:
         Whatever loading raised, when its step is asked for.
@@ -86,10 +95,17 @@ def load_ahead(
     thread.start()
     try:
         for _ in steps:
-            thing = ready.get()
+            while True:
+                try:
+                    thing = ready.get(timeout=0.5)
+                    break
+                except queue.Empty:
+                    if leaving():
+                        return
             if isinstance(thing, BaseException):
                 raise thing
             yield thing
     finally:
         stop.set()
-        thread.join()
+        if not leaving():  # else what it waits for may take minutes; it ends by itself, or with the process
+            thread.join()

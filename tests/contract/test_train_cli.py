@@ -114,6 +114,24 @@ def test_sigterm_ends_the_command_with_a_checkpoint_and_exit_status_0(recipe, tm
 
 
 @pytest.mark.slow
+def test_sigterm_is_heard_while_samples_are_waited_for(recipe, tmp_path, environment):
+    """The third step's samples take an hour: the two before are saved."""
+    args = [*COMMAND, "train", str(recipe), "data.stuck_step=2", "log.every=1", "prefetch=2"]
+    process = subprocess.Popen(args, env=environment, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run" / "log.jsonl"
+    try:
+        deadline = time.monotonic() + 120
+        while not (log.exists() and log.read_text().count("\n") >= 2) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0 and "stopped by SIGTERM at step 2, saved" in said
+
+
+@pytest.mark.slow
 def test_torchrun_is_all_it_takes_for_two_processes(recipe, tmp_path, environment):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     args = [*torchrun, "--no-python", *COMMAND, "train", str(recipe), "parallel.shard=fsdp"]

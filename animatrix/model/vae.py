@@ -19,6 +19,7 @@ deterministic: there is no posterior to sample.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -110,6 +111,10 @@ def half_whitened(std: Tensor) -> Tensor:
     """
     scale = std.sqrt()
     return scale * (std / scale).square().mean().sqrt()
+
+
+def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 class AutoencoderNano(ModelMixin, ConfigMixin):
@@ -239,6 +244,24 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         bias += torch.einsum("oihw,i->o", self.dec_in.weight.double(), drift)
         _reads(self.dec_in, old_std.reciprocal().diag() @ turn.T @ new_std.diag())
         self.record_spread(x)
+
+    @torch.no_grad()
+    def leading(self, count: int) -> AutoencoderNano:
+        """An autoencoder of the first ``count`` channels, which :meth:`settle` has put first by energy. Its
+        decoder takes the others for nothing until it is trained for that.
+        """
+        names = ("latents_mean", "latents_std")
+        config: dict[str, Any] = dict(self.config) | {name: self.config[name][:count] for name in names}
+        if config["latents_spread"] is not None:
+            config["latents_spread"] = [row[:count] for row in config["latents_spread"]]
+        narrow = AutoencoderNano(**{**_arguments(config), "z_dim": count})
+        state = self.state_dict()
+        for name in ("analysis", "enc_out"):
+            state |= {key: value[:count] for key, value in state.items() if key.startswith(f"{name}.")}
+        for name in ("synthesis", "dec_in"):
+            state[f"{name}.weight"] = state[f"{name}.weight"][:, :count]
+        narrow.load_state_dict(state)
+        return narrow
 
     @torch.no_grad()
     def record_spread(self, x: Tensor) -> None:

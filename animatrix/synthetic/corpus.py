@@ -27,6 +27,7 @@ SPLITS: dict[str, tuple[int, str]] = {
 }
 
 WORLDS = ("everyday", "wide", "varied")
+_SCENES = 7  # key of the stream of scenes that items share
 
 _STILL_ACTIONS = ("idle", "gesture")
 _ACTIONS = (
@@ -166,6 +167,8 @@ class Corpus:
             with seeds of their own.
         size: (width, height) in pixels.
         frames, fps: length and rate of every shot.
+        scenes: 0: every item has a scene of its own. Else items show so many scenes by turns, the same in all
+            splits, of families that are not held out: what splits hold out then are directives.
     """
 
     def __init__(
@@ -177,6 +180,7 @@ class Corpus:
         fps: float = 24.0,
         world: str = "everyday",
         field: str | None = None,
+        scenes: int = 0,
     ):
         if split not in SPLITS:
             raise AniMatrixError(
@@ -193,13 +197,16 @@ class Corpus:
                 f"cannot stage field '{field}' in the {world} world",
                 did_you_mean(field, RENDERABLE) or "a drawable field, in the wide world",
             )
-        self.world, self.field = world, field
+        self.world, self.field, self.scenes = world, field, scenes
 
     def _shot(self, i: int) -> tuple[Shot, np.random.Generator]:
         key, cast = SPLITS[self.split]
         root = np.random.SeedSequence([self.seed, key, i])
         rng = np.random.Generator(np.random.PCG64(root))
         shot_seed = int(rng.integers(1 << 48))
+        if self.scenes:
+            cast = SPLITS["train"][1]
+            shot_seed = int(np.random.default_rng([self.seed, _SCENES, i % self.scenes]).integers(1 << 48))
         if self.world == "varied":
             for _ in range(4):
                 asked = self._varied(rng)

@@ -46,7 +46,8 @@ class VaeModel(Section):
         z_dim, widths, encoder_widths, blocks, norm, holds: see :class:`AutoencoderNano`.
         window: width, height and frames (4n+1) cut from a clip.
         noise: the largest noise on the normalised latents.
-        start: folder of an autoencoder to go on from, instead of principal components.
+        start: folder of an autoencoder to go on from, instead of principal components; where it has more
+            channels than ``z_dim``, of its first ones.
         frozen_encoder: train the decoder of ``start`` only.
     """
 
@@ -126,6 +127,8 @@ class VaeTask:
         torch.manual_seed(recipe.seed)
         if self.model.start is not None:
             self.vae = AutoencoderNano.from_pretrained(self.model.start)
+            if self.model.z_dim < self.vae.config.z_dim:
+                self.vae = self.vae.leading(self.model.z_dim)
             if self.vae.config.latents_spread is None:
                 self.vae.record_spread(self._statistics_clips())
         else:

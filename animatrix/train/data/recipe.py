@@ -49,7 +49,7 @@ class SourceRecipe(Section):
 
     Args:
         name: in messages and logs.
-        world, seed, size, frames: of the synthetic corpus.
+        world, seed, size, frames, scenes: of the synthetic corpus.
         curated: folder of a dataset instead.
         count: items of a synthetic world; nothing: all of a dataset.
         first, fresh: the pool is ``first + fresh * step`` items, so that rendering streams ahead of training.
@@ -61,6 +61,7 @@ class SourceRecipe(Section):
     seed: int = Field(default=0, ge=0)
     size: tuple[PositiveInt, PositiveInt] = (160, 96)
     frames: PositiveInt = 33
+    scenes: int = Field(default=0, ge=0)
     curated: Path | None = None
     count: PositiveInt = 4096
     first: PositiveInt = 512

@@ -352,14 +352,16 @@ def source_of(recipe: SourceRecipe) -> Source:
 
         return CuratedSource(recipe.name, recipe.curated)
     return SyntheticSource(
-        recipe.name, recipe.world, recipe.seed, recipe.size, recipe.frames, "train", recipe.count
+        recipe.name, recipe.world, recipe.seed, recipe.size, recipe.frames, "train", recipe.count, recipe.scenes
     )
 
 
 def held_out_sources(data: DataRecipe) -> list[Source]:
     """A shard of the ``tune`` split of each synthetic world."""
     return [
-        SyntheticSource(f"{HELD_OUT}.{s.name}", s.world, s.seed, s.size, s.frames, "tune", SHARD_ITEMS)
+        SyntheticSource(
+            f"{HELD_OUT}.{s.name}", s.world, s.seed, s.size, s.frames, "tune", SHARD_ITEMS, s.scenes
+        )
         for s in data.sources
         if s.curated is None
     ]

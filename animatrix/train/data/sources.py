@@ -82,7 +82,7 @@ class SyntheticSource:
 
     Args:
         name: in the recipe.
-        world, seed, size, frames: of :class:`Corpus`; 24 frames a second.
+        world, seed, size, frames, scenes: of :class:`Corpus`; 24 frames a second.
         split: ``train`` to train on; ``tune`` for held-out figures.
         count: items it has.
     """
@@ -96,10 +96,12 @@ class SyntheticSource:
         frames: int = 33,
         split: str = "train",
         count: int = 4096,
+        scenes: int = 0,
     ) -> None:
         self.name, self.count, self.size, self.frames = name, count, size, frames
         self.key = f"{world}-{split}-s{seed}-{size[0]}x{size[1]}x{frames}"
-        self.corpus = Corpus(seed, split, size, frames, 24.0, world)
+        self.key += f"-of{scenes}" if scenes else ""
+        self.corpus = Corpus(seed, split, size, frames, 24.0, world, scenes=scenes)
 
     def known(self, shard: int) -> list[Card] | None:
         return None

@@ -156,3 +156,16 @@ def test_settled_latents_are_independent_and_in_the_order_of_their_energy(settle
     assert torch.allclose(energy.mean(), torch.tensor(1.0), atol=1e-2)
     assert torch.equal(energy.argsort(descending=True), torch.arange(6))
     assert (covariance - energy.diag()).abs().max() < 1e-3 * energy.max()
+
+
+def test_its_leading_channels_are_those_it_had_and_come_back_less_close(settled):
+    _, vae, x = settled
+    narrow = vae.leading(4).eval()
+    with torch.no_grad():
+        kept = vae.normalise(vae.encode(x).latents)
+        assert torch.allclose(narrow.normalise(narrow.encode(x).latents), kept[:, :4], atol=1e-5)
+        kept[:, 4:] = 0
+        without = vae.decode(vae.denormalise(kept)).sample
+        assert torch.allclose(narrow(x), without, atol=0.2) and narrow(x).isfinite().all()
+        assert (narrow(x) - x).square().mean() > (vae(x) - x).square().mean()
+    assert [len(row) for row in narrow.config.latents_spread] == [4, 4]

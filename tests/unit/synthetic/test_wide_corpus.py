@@ -39,3 +39,14 @@ def test_training_never_shows_a_held_out_family():
 def test_an_unknown_world_is_refused():
     with pytest.raises(AniMatrixError, match="unknown world 'wid'; did you mean 'wide'"):
         Corpus(0, world="wid")
+
+
+@pytest.mark.parametrize("world", ["everyday", "varied"])
+def test_items_may_share_scenes_in_every_split(world):
+    train, tune = (Corpus(0, split, world=world, scenes=3) for split in ("train", "tune"))
+    scenes = [train._shot(i)[0].scene for i in range(6)]
+    told = [(scene.place, scene.design) for scene in scenes]
+    assert told[:3] == told[3:] and len({place for place, _ in told}) > 1
+    again = tune._shot(1)[0].scene
+    assert (again.place, again.design) == told[1]
+    assert train.request(1).tags != train.request(4).tags != tune.request(1).tags

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,6 +49,7 @@ class RewardRecipe(Section):
     Args:
         backbone: the small model, or ``vlm``: a vision-language model at ``vlm_name`` with LoRA of rank
             ``lora``.
+        start: folder of a trained small model to go on from, whose sizes then count.
         near, far, told, width, layers: of the small one.
         answer, where: weights of the art/failure answer and of the failure map beside the pairs'.
     """
@@ -56,6 +57,7 @@ class RewardRecipe(Section):
     backbone: Literal["small", "vlm"] = "small"
     vlm_name: str = ""
     lora: int = Field(default=16, ge=0)
+    start: Path | None = None
     near: PositiveInt = 48
     far: PositiveInt = 96
     told: PositiveInt = 96
@@ -63,6 +65,12 @@ class RewardRecipe(Section):
     layers: PositiveInt = 2
     answer: float = Field(default=1.0, ge=0)
     where: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> RewardRecipe:
+        if self.start is not None and self.backbone == "vlm":
+            raise ValueError("start is of the small model; a vision-language model has vlm_name")
+        return self
 
 
 @dataclass
@@ -292,6 +300,10 @@ class RewardTask:
 
 
 def _network(model: RewardRecipe) -> Any:
+    if model.start is not None:
+        from animatrix.prefer.judging import load_judge
+
+        return load_judge(model.start).net
     if model.backbone == "vlm":
         from animatrix.prefer.vlm import VlmReward
 

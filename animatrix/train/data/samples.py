@@ -352,7 +352,14 @@ def source_of(recipe: SourceRecipe) -> Source:
 
         return CuratedSource(recipe.name, recipe.curated)
     return SyntheticSource(
-        recipe.name, recipe.world, recipe.seed, recipe.size, recipe.frames, "train", recipe.count, recipe.scenes
+        recipe.name,
+        recipe.world,
+        recipe.seed,
+        recipe.size,
+        recipe.frames,
+        "train",
+        recipe.count,
+        recipe.scenes,
     )
 
 

@@ -200,3 +200,13 @@ def test_votes_are_learned_from_beside_the_sets(pair_cache, tmp_path, store):
     batch = task.load(plan, [d for d in plan.draws if d.source == "votes"][:1])
     assert len(batch.clip_of) == 2 and len(batch.first) == 1 and torch.isnan(batch.answer).all()
     assert torch.isfinite(task.loss(task.modules(), batch).each).all()
+
+
+def test_training_goes_on_from_a_trained_model(trained, pair_cache, tmp_path):
+    """As people's votes are added to the shipped one; sizes are those of the model there."""
+    start = trained.out / "export"
+    sizes = {"near": 16, "far": 16, "told": 16, "width": 32, "layers": 1, "start": str(start)}
+    run = trainer(tmp_path, pair_cache, steps=1, model=sizes, optimiser={"name": "adamw", "lr": 1e-9})
+    run.run()
+    old, new = (load_file(f / "diffusion_pytorch_model.safetensors") for f in (start, tmp_path / "export"))
+    assert old.keys() == new.keys() and all(torch.allclose(old[k], new[k]) for k in old)

@@ -351,16 +351,8 @@ def source_of(recipe: SourceRecipe) -> Source:
         from animatrix.train.data.curated import CuratedSource
 
         return CuratedSource(recipe.name, recipe.curated)
-    return SyntheticSource(
-        recipe.name,
-        recipe.world,
-        recipe.seed,
-        recipe.size,
-        recipe.frames,
-        "train",
-        recipe.count,
-        recipe.scenes,
-    )
+    r = recipe
+    return SyntheticSource(r.name, r.world, r.seed, r.size, r.frames, "train", r.count, r.scenes)
 
 
 def held_out_sources(data: DataRecipe) -> list[Source]:

@@ -298,7 +298,7 @@ def test_held_out_items_are_the_same_and_of_each_kind(tmp_path):
     assert len({d.place for g in groups for d in g.draws}) == 9
     assert all(d.source == "held-out.stock" for g in groups for d in g.draws)
     assert len(samples.load(groups[1], groups[1].draws)) == 6
-    assert len(samples.held_out_directives(4)) == 4
+    assert len(samples.held_out_directives(4, groups[1].bucket)) == 4
 
 
 def test_frames_are_the_kept_ones_or_drawn_now(tmp_path):

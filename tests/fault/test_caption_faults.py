@@ -15,7 +15,7 @@ from odd_films import encode, moving
 
 from animatrix.caption import read_shots
 from animatrix.errors import AniMatrixError, Code
-from animatrix.media import FilmError, Limits, Trouble, guard, scan, scanning
+from animatrix.media import FilmError, Limits, Trouble, guard, ring, scan, scanning
 
 PATIENCE = 60.0  # seconds for one file, on a busy machine
 
@@ -25,6 +25,13 @@ def film(tmp_path_factory):
     """72 frames, a key frame in every 24."""
     path = tmp_path_factory.mktemp("films") / "film.mp4"
     return encode(moving(72, 160, 96), path, options={"g": "24", "crf": "20"})
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory):
+    """Longer than the child may be ahead of us, however busy the machine."""
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    return encode(moving(3 * ring.SLOTS, 160, 96), path, options={"g": "24", "crf": "20"})
 
 
 @pytest.fixture
@@ -139,8 +146,8 @@ def test_a_hundred_flipped_files_of_every_container(tmp_path, suffix):
     assert len(tolerant(whole)[0]) == 72
 
 
-def test_a_decoder_that_hangs_is_killed_and_named(film, child):
-    found = scan(film, guarded=True, strict=False, limits=Limits(stall=0.5))
+def test_a_decoder_that_hangs_is_killed_and_named(film, long_film, child):
+    found = scan(long_film, guarded=True, strict=False, limits=Limits(stall=0.5))
     frames = list(islice(found, 5))
     os.kill(child, signal.SIGSTOP)
     frames += list(found)

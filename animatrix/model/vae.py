@@ -114,6 +114,7 @@ def half_whitened(std: Tensor) -> Tensor:
 
 
 def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a constructor. (``from_config`` leaves out what was registered after the defaults were taken.)"""
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 

@@ -37,7 +37,7 @@ def show(task: FlowTask, modules: Mapping[str, nn.Module], folder: Path, step: i
     pipe = pipeline(task.parts, modules, task.shift)
     pipe.set_progress_bar_config(disable=True)
     clips = []
-    at_once = len(directives) if nano else 1
+    at_once = NANO if nano else 1
     mixed = not nano and task.recipe.precision == "bf16"
     with (
         ends_whole(modules.values()),
@@ -45,13 +45,14 @@ def show(task: FlowTask, modules: Mapping[str, nn.Module], folder: Path, step: i
         torch.autocast(task.device.type, torch.bfloat16, enabled=mixed),
     ):
         for first in range(0, len(directives), at_once):
+            batch = directives[first : first + at_once]
             made: Any = pipe(
-                directives[first : first + at_once],
+                batch,
                 height=bucket.height,
                 width=bucket.width,
                 num_inference_steps=STEPS,
                 guidance_scale=GUIDANCE,
-                generator=[torch.Generator().manual_seed(first + i) for i in range(at_once)],
+                generator=[torch.Generator().manual_seed(first + i) for i in range(len(batch))],
             )
             clips += [clip_of(frames) for frames in made.frames]
     folder.mkdir(parents=True, exist_ok=True)

@@ -97,38 +97,42 @@ def environment():
     return os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
 
 
+@pytest.fixture
+def terminated(recipe, tmp_path, environment):
+    """terminated(changes, rows, after): train, send SIGTERM once the log has so many rows and ``after`` more
+    seconds have passed; exit status and what was said.
+    """
+
+    def run(changes: list[str], rows: int, after: float = 0.0) -> tuple[int, str]:
+        args = [*COMMAND, "train", str(recipe), *changes]
+        process = subprocess.Popen(args, env=environment, stderr=subprocess.PIPE, text=True)
+        log = tmp_path / "run" / "log.jsonl"
+        try:
+            deadline = time.monotonic() + 120
+            while not (log.exists() and log.read_text().count("\n") >= rows) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(after)
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=120)[1]
+        finally:
+            process.kill()
+        return process.returncode, said
+
+    return run
+
+
 @pytest.mark.slow
-def test_sigterm_ends_the_command_with_a_checkpoint_and_exit_status_0(recipe, tmp_path, environment):
-    args = [*COMMAND, "train", str(recipe), "data.seconds=0.3", "log.every=1"]
-    process = subprocess.Popen(args, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "run" / "log.jsonl").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=120)[1]
-    finally:
-        process.kill()
-    assert process.returncode == 0 and "stopped by SIGTERM at step" in said
+def test_sigterm_ends_the_command_with_a_checkpoint_and_exit_status_0(terminated, tmp_path):
+    status, said = terminated(["data.seconds=0.3", "log.every=1"], rows=0)
+    assert status == 0 and "stopped by SIGTERM at step" in said
     assert list((tmp_path / "run" / "checkpoints").iterdir())
 
 
 @pytest.mark.slow
-def test_sigterm_is_heard_while_samples_are_waited_for(recipe, tmp_path, environment):
+def test_sigterm_is_heard_while_samples_are_waited_for(terminated):
     """The third step's samples take an hour: the two before are saved."""
-    args = [*COMMAND, "train", str(recipe), "data.stuck_step=2", "log.every=1", "prefetch=2"]
-    process = subprocess.Popen(args, env=environment, stderr=subprocess.PIPE, text=True)
-    log = tmp_path / "run" / "log.jsonl"
-    try:
-        deadline = time.monotonic() + 120
-        while not (log.exists() and log.read_text().count("\n") >= 2) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
-    assert process.returncode == 0 and "stopped by SIGTERM at step 2, saved" in said
+    status, said = terminated(["data.stuck_step=2", "log.every=1", "prefetch=2"], rows=2, after=0.3)
+    assert status == 0 and "stopped by SIGTERM at step 2, saved" in said
 
 
 @pytest.mark.slow

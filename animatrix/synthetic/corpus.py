@@ -148,9 +148,9 @@ def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, ob
     return tags
 
 
-def told(scene: Scene, directive: Directive, rng: np.random.Generator) -> Directive:
-    """The directive with a sentence about the scene."""
-    return directive.model_copy(update={"narrative": narrate(scene, directive, rng)})
+def told(scene: Scene, directive: Directive, rng: np.random.Generator, whole: bool = False) -> Directive:
+    """The directive with a sentence about the scene, or about the whole of it."""
+    return directive.model_copy(update={"narrative": narrate(scene, directive, rng, whole=whole)})
 
 
 class Corpus:
@@ -168,7 +168,8 @@ class Corpus:
         size: (width, height) in pixels.
         frames, fps: length and rate of every shot.
         scenes: 0: every item has a scene of its own. Else items show so many scenes by turns, the same in all
-            splits, of families that are not held out: what splits hold out then are directives.
+            splits, of families that are not held out: what splits hold out then are directives. Narratives
+            then say who, where and when: which of the scenes is meant.
     """
 
     def __init__(
@@ -233,17 +234,17 @@ class Corpus:
     def __getitem__(self, i: int) -> Sample:
         shot, rng = self._shot(int(i))
         clip, truth = shot.film()
-        truth.directive = told(shot.scene, truth.directive, rng)
+        truth.directive = told(shot.scene, truth.directive, rng, self.scenes > 0)
         return Sample(truth.directive, clip, truth, shot.scene)
 
     def request(self, i: int) -> Directive:
         """The complete, told directive of item i, without drawing anything."""
         shot, rng = self._shot(int(i))
-        return told(shot.scene, complete(shot.directive, shot.scene), rng)
+        return told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
 
     def still(self, i: int) -> Still:
         """One frame of item i at a fraction of its cost; the frame is chosen by the item's own stream."""
         shot, rng = self._shot(int(i))
-        directive = told(shot.scene, complete(shot.directive, shot.scene), rng)
+        directive = told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
         free = [t for t in range(self.frames) if not any(a <= t <= b for _, a, b in shot.scene.impacts)]
         return Still(directive, shot.still(free[int(rng.integers(len(free)))]), shot.scene)

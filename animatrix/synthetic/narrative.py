@@ -223,8 +223,8 @@ def _article(phrase: str) -> str:
     return ("an " if phrase[:1] in "aeiou" else "a ") + phrase
 
 
-def _looks(scene: Scene, rng: np.random.Generator, possessive: str) -> str:
-    """'with short red hair', 'in a yellow hoodie', both, or nothing."""
+def _looks(scene: Scene, rng: np.random.Generator, possessive: str, whole: bool) -> str:
+    """'with short red hair', 'in a yellow hoodie', both, or nothing; ``whole``: both."""
     d = scene.design
     hair = _of(rng, HAIR.get(d.hair_style, ("{c} hair",))).format(c=d.hair_color)
     wear = _of(rng, ("in {}", "in {}", "wearing {}", "dressed in {}")).format(
@@ -245,18 +245,20 @@ def _looks(scene: Scene, rng: np.random.Generator, possessive: str) -> str:
             else []
         ),
     ]
-    return _of(rng, forms)
+    return _of(rng, forms[2:4] if whole else forms)
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _event(scene: Scene, rng: np.random.Generator) -> str:
-    """The main sentence: subject, looks, action, place and hour in one of several orders."""
+def _event(scene: Scene, rng: np.random.Generator, whole: bool) -> str:
+    """The main sentence: subject, looks, action, place and hour in one of several orders; ``whole``: each of
+    them, else some may be left out.
+    """
     d = scene.design
     subject, possessive = PRONOUNS.get(d.noun, ("they", "their"))
-    who = _article(d.noun) + _looks(scene, rng, possessive)
+    who = _article(d.noun) + _looks(scene, rng, possessive, whole)
     verb, participle = (
         form.format(p=possessive) for form in _of(rng, ACTION.get(scene.action, (("moves", "moving"),)))
     )
@@ -264,37 +266,43 @@ def _event(scene: Scene, rng: np.random.Generator) -> str:
     where = _of(rng, PLACE.get(scene.place, (f"at the {scene.place.replace('_', ' ')}",)))
     when = _of(rng, HOUR.get(scene.time_of_day, ("",)))
     setting = " ".join(x for x in (where, when) if x)
-    return _capital(
-        _of(
-            rng,
-            (
-                f"{who} {verb}{adverb} {setting}.",
-                f"{setting}, {who} {verb}{adverb}.",
-                f"{who} {participle}{adverb} {setting}.",
-                f"{who} is {setting}. {_capital(subject)} {verb}{adverb}.",
-                f"{when or where}, {who} {verb}{adverb}." if rng.random() < 0.5 else f"{who} {verb}.",
-                f"a shot of {who}, {participle} {where}.",
-                f"{who} {verb} {where}.",
-                f"{who}, {setting}, {participle}{adverb}.",
-            ),
-        )
-    )
+    forms = [
+        f"{who} {verb}{adverb} {setting}.",
+        f"{setting}, {who} {verb}{adverb}.",
+        f"{who} {participle}{adverb} {setting}.",
+        f"{who} is {setting}. {_capital(subject)} {verb}{adverb}.",
+        f"{who}, {setting}, {participle}{adverb}.",
+    ]
+    if not whole:
+        forms[4:4] = [
+            f"{when or where}, {who} {verb}{adverb}." if rng.random() < 0.5 else f"{who} {verb}.",
+            f"a shot of {who}, {participle} {where}.",
+            f"{who} {verb} {where}.",
+        ]
+    return _capital(_of(rng, forms))
 
 
 def _said(field: str, value: str, rng: np.random.Generator) -> str:
     return _of(rng, TAG_WORDS[field][value])
 
 
-def narrate(scene: Scene, directive: Directive, rng: np.random.Generator, relation: str | None = None) -> str:
+def narrate(
+    scene: Scene,
+    directive: Directive,
+    rng: np.random.Generator,
+    relation: str | None = None,
+    whole: bool = False,
+) -> str:
     """One narrative of ``scene``.
 
     Args:
         directive: the tags the narrative complements, repeats or contradicts.
         relation: one of :data:`RELATIONS`; drawn with :data:`RELATION_SHARES` if None.
+        whole: say who, how dressed, where and when, all of it, so that one scene is not taken for another.
     """
     if relation is None:
         relation = RELATIONS[int(rng.choice(len(RELATIONS), p=RELATION_SHARES))]
-    sentences = [_event(scene, rng)]
+    sentences = [_event(scene, rng, whole)]
     if rng.random() < 0.25 and scene.weather in WEATHER:
         sentences.append(_of(rng, WEATHER[scene.weather]))
     sayable = [

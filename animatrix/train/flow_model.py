@@ -38,6 +38,7 @@ NANO: dict[str, Any] = {
     "num_layers": 7,
     "rope_max_seq_len": 64,
     "predicts": "preconditioned",
+    "places": True,
 }
 TagPath = Literal["tag_cross_attention", "tag_adaln", "tag_track", "tag_clock"]
 

@@ -108,6 +108,19 @@ def test_clock_tells_frames_of_one_cycle_apart_and_repeats_with_it(wan, encoder)
     assert clock[0].abs().min() > 0 and not clock[1].any()
 
 
+def test_places_say_nothing_at_first_and_then_tell_every_token_of_one_noise_apart(inputs):
+    torch.manual_seed(0)
+    plain = AniMatrixTransformer3DModel(**TINY, tag_dim=16).eval()
+    placed = AniMatrixTransformer3DModel(**TINY, tag_dim=16, places=True).eval()
+    missing, _ = placed.load_state_dict(plain.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {"place_embedding"}
+    assert torch.equal(placed(**inputs).sample, plain(**inputs).sample)
+    with torch.no_grad():
+        placed.place_embedding.out.weight.normal_()
+        rows = placed.place_embedding(4, 6)[0, :, 0].flatten(1).T
+    assert torch.cdist(rows, rows).add(torch.eye(len(rows)) * 9).min() > 0.05
+
+
 def test_gradients_reach_every_tag_parameter_after_one_step(wan, encoder, inputs):
     model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16).train()
     encoder.train()

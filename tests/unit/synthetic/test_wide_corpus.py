@@ -7,6 +7,7 @@ import pytest
 
 from animatrix import AniMatrixError
 from animatrix.synthetic import RENDERABLE, Corpus
+from animatrix.synthetic.narrative import PLACE
 
 SIZE, FRAMES = (96, 64), 25
 
@@ -50,3 +51,11 @@ def test_items_may_share_scenes_in_every_split(world):
     again = tune._shot(1)[0].scene
     assert (again.place, again.design) == told[1]
     assert train.request(1).tags != train.request(4).tags != tune.request(1).tags
+
+
+def test_narratives_of_shared_scenes_say_which_of_them_is_meant():
+    corpus = Corpus(0, world="everyday", scenes=3)
+    for i in range(24):
+        design, said = corpus._shot(i)[0].scene.design, corpus.request(i).narrative
+        assert design.hair_color in said and f"{design.outfit_color} {design.outfit}" in said
+        assert any(place in said.lower() for place in PLACE[corpus._shot(i)[0].scene.place])

@@ -19,6 +19,7 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
+from animatrix.errors import AniMatrixError, Code
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 from animatrix.model.vae import TEMPORAL
@@ -138,8 +139,6 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         from animatrix.train import wan
 
         return wan.build(model, seed, precision)
-    from animatrix.train.wan import tag_encoder_of
-
     encoder = model.encoder()
     torch.manual_seed(seed)
     tag_encoder = tag_encoder_of(model)
@@ -155,13 +154,9 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         "latent_spread": encoder.vae.config.get("latents_spread"),
     }
     config |= options | model.config
+    transformer = transformer_of(model, config, torch.float32)
     if model.weights is None:
-        transformer = AniMatrixTransformer3DModel(**config)
         init_weights(transformer)
-    else:
-        from animatrix.model.loading import load_transformer
-
-        transformer = load_transformer(model.weights, config, dtype=torch.float32)
     takes_condition = transformer.config.in_channels > transformer.config.out_channels
     return Parts(
         transformer.train(),
@@ -170,6 +165,38 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         encoder,
         "nano" if takes_condition else "text",
     )
+
+
+def transformer_of(
+    model: FlowModel, config: dict[str, Any], dtype: torch.dtype
+) -> AniMatrixTransformer3DModel:
+    """The transformer that a recipe names, or a new one of ``config``."""
+    from animatrix.model.loading import load_transformer
+
+    if model.weights is None:
+        return AniMatrixTransformer3DModel(**config)
+    return load_transformer(model.weights, config, dtype=dtype)
+
+
+def tag_encoder_of(model: FlowModel) -> TagEncoder:
+    """The trained tag encoder that a recipe names, or a new one.
+
+    Raises:
+        AniMatrixError: MODEL_MISSING; TAXONOMY_VERSION.
+    """
+    from animatrix.model.loading import load_tag_encoder
+    from animatrix.model.lora import TAG_FILE, lora_tag_encoder
+
+    if model.tags is None:
+        return TagEncoder(dim=model.tag_dim, num_layers=model.tag_layers)
+    if (model.tags / TAG_FILE).is_file():
+        found = lora_tag_encoder(model.tags)
+        assert found is not None
+        return found.float()
+    for folder in (model.tags, model.tags / "tag_encoder"):
+        if (folder / "config.json").is_file():
+            return load_tag_encoder(folder).float()
+    raise AniMatrixError(Code.MODEL_MISSING, f"no tag encoder in {model.tags}", "it has a config.json")
 
 
 def init_weights(model: AniMatrixTransformer3DModel) -> None:

@@ -114,14 +114,14 @@ def build(model: FlowModel, seed: int, precision: str) -> Parts:
         AniMatrixError: BAD_RECIPE; what ``load_transformer`` and ``load_tag_encoder`` raise; MODEL_MISMATCH
             for an autoencoder or text encoder of another family.
     """
-    from animatrix.train.flow_model import Parts
+    from animatrix.train.flow_model import Parts, tag_encoder_of, transformer_of
 
     preset = preset_of(model)
     encoder = load_encoder(model)
     torch.manual_seed(seed)
     rows = tag_encoder_of(model)
     base = torch.bfloat16 if model.lora is not None and precision == "bf16" else torch.float32
-    transformer = _transformer(model, rows.config.dim, base)
+    transformer = transformer_of(model, arguments(model, rows.config.dim), base)
     _check_family(model, transformer, encoder)
     if model.lora is not None:
         adapt(transformer, model.lora)
@@ -141,36 +141,6 @@ def build(model: FlowModel, seed: int, precision: str) -> Parts:
         frozen,
         expert_of(model, preset),
     )
-
-
-def tag_encoder_of(model: FlowModel) -> TagEncoder:
-    """The trained tag encoder that a recipe names, or a new one.
-
-    Raises:
-        AniMatrixError: MODEL_MISSING; TAXONOMY_VERSION.
-    """
-    from animatrix.model.loading import load_tag_encoder
-    from animatrix.model.lora import TAG_FILE, lora_tag_encoder
-
-    if model.tags is None:
-        return TagEncoder(dim=model.tag_dim, num_layers=model.tag_layers)
-    if (model.tags / TAG_FILE).is_file():
-        found = lora_tag_encoder(model.tags)
-        assert found is not None
-        return found.float()
-    for folder in (model.tags, model.tags / "tag_encoder"):
-        if (folder / "config.json").is_file():
-            return load_tag_encoder(folder).float()
-    raise AniMatrixError(Code.MODEL_MISSING, f"no tag encoder in {model.tags}", "it has a config.json")
-
-
-def _transformer(model: FlowModel, tag_dim: int, dtype: torch.dtype) -> AniMatrixTransformer3DModel:
-    from animatrix.model.loading import load_transformer
-
-    config = arguments(model, tag_dim)
-    if model.weights is None:
-        return AniMatrixTransformer3DModel(**config)
-    return load_transformer(model.weights, config, dtype=dtype)
 
 
 def adapt(transformer: AniMatrixTransformer3DModel, lora: LoraRecipe) -> None:

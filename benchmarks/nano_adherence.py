@@ -1,0 +1,236 @@
+"""Does nano do what it is told, in the world it has learned? Directives that no training has shown (the
+``report`` split of its scenes), read back by AniCaption field by field, with Wilson intervals; the studio's
+own clips of the same directives beside it, as the ceiling of the reading.
+
+    python benchmarks/nano_adherence.py --model weights/nano --count 204 --out runs/adherence
+
+* **adherence**: all tags asked, each measured field judged;
+* **swap**: one field's value is exchanged and nothing else, noise included: does the changed field follow,
+  do the others stay as they were asked;
+* **contradiction**: the narrative says one camera move or cadence and the tag another: which one wins;
+* **spans**: on which frame an impact frame is seen, against the one it was asked on.
+
+Clips are kept as they are made; the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animatrix.evaluate.bench.sighting import Sighting
+from animatrix.evaluate.bench.suite import Item
+from animatrix.evaluate.intervals import wilson
+from animatrix.knowledge import Directive
+from animatrix.media import Clip, contact_sheet
+from animatrix.synthetic import Corpus, render
+from animatrix.synthetic.narrative import TAG_WORDS
+
+FIELDS = ("camera_move", "move_speed", "drawing_cadence", "camera_shake", "impact_frame", "palette")
+SWAPPED = {
+    "camera_move": ("fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back"),
+    "drawing_cadence": ("ones", "twos", "threes", "fours_or_slower"),
+    "palette": ("vivid", "pastel", "monochrome", "natural"),
+    "camera_shake": ("steady", "screen_shake"),
+}
+MOVES_ON_ITS_OWN = {"move_speed"}  # goes with the move: not judged where that was exchanged
+
+
+@dataclass(frozen=True)
+class Case:
+    """One clip: what is asked, and the kind of question it belongs to; ``group``: clips of one noise."""
+
+    kind: str
+    group: int
+    directive: Directive
+    changed: str = ""
+    said: str = ""
+
+
+def cases(count: int, swaps: int, scenes: int, frames: int) -> Iterator[Case]:
+    """The questions, the same for every model."""
+    corpus = Corpus(0, "report", frames=frames, scenes=scenes)
+    rng = np.random.default_rng(20261123)
+    for i in range(count):
+        yield Case("adherence", i, corpus.request(i))
+    found = 0
+    for i in range(count, 64 * count):
+        if found == swaps:
+            return
+        asked = corpus.request(i)
+        field = list(SWAPPED)[found % len(SWAPPED)]
+        now = asked.values(field)
+        others = [v for v in SWAPPED[field] if v not in now]
+        if asked.values("impact_frame") != ("none",) or now[0] not in SWAPPED[field]:
+            continue
+        value = others[int(rng.integers(len(others)))]
+        if field == "camera_move" and "fix" in (value, now[0]):  # what a still camera has no speed for
+            continue
+        plain = asked.canonical()
+        plain["tags"] = dict(plain["tags"]) | {field: [{"value": value}]}
+        swapped = Directive.model_validate(plain)
+        yield Case("before", i, asked, field)
+        yield Case("after", i, swapped, field)
+        if field in ("camera_move", "drawing_cadence") and value in TAG_WORDS.get(field, {}):
+            said = f"{swapped.narrative} {TAG_WORDS[field][now[0]][0]}" if now[0] in TAG_WORDS[field] else ""
+            if said:
+                yield Case("contradiction", i, swapped.model_copy(update={"narrative": said}), field, now[0])
+        found += 1
+
+
+class Maker:
+    """Clips of a model, kept on disk by number; ``studio`` draws them."""
+
+    def __init__(self, model: str, out: Path, guidance: float, steps: int) -> None:
+        self.model, self.guidance, self.steps = model, guidance, steps
+        self.folder = out / f"{Path(model).name or model}-g{guidance:g}-s{steps}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._pipe: Any = None
+
+    def clip(self, number: int, case: Case, fps: float = 24.0) -> Clip:
+        path = self.folder / f"{number:04d}.npz"
+        if path.is_file():
+            return Clip(np.load(path)["frames"], fps)
+        made = self._made(case)
+        partial = path.with_suffix(".partial.npz")
+        np.savez_compressed(partial, frames=made.frames)
+        os.replace(partial, path)
+        return made
+
+    def _made(self, case: Case) -> Clip:
+        if self.model == "studio":
+            return render(case.directive, seed=case.group, size=(160, 96))[0]
+        import torch
+
+        from animatrix.generate.run import clip_of, load
+
+        if self._pipe is None:
+            self._pipe = load(self.model)
+            self._pipe.set_progress_bar_config(disable=True)
+        frames = self._pipe(
+            case.directive,
+            num_inference_steps=self.steps,
+            guidance_scale=self.guidance,
+            generator=torch.Generator().manual_seed(case.group),
+        ).frames[0]
+        return clip_of(frames)
+
+
+def sighted(case: Case, clip: Clip) -> dict[str, Any]:
+    """What is read of a clip, by field: asked, measured, ok."""
+    fields = {name: row for name, row in case.directive.tags.items() if name in FIELDS}
+    asked = case.directive.model_copy(update={"tags": fields})
+    seen = Sighting(Item("", "", "", "", 0, asked, FIELDS, FIELDS[0]), clip)
+    rows = {
+        name: {"asked": r["asked"], "measured": r["measured"], "ok": r["ok"]} for name, r in seen.rows.items()
+    }
+    spans = [
+        [t.span[0], t.span[1]] for t in seen.read.get("impact_frame", []) if t.span and t.value != "none"
+    ]
+    wanted = [[t.span[0], t.span[1]] for t in case.directive.tags.get("impact_frame", ()) if t.span]
+    return {"rows": rows, "spans": spans, "wanted": wanted}
+
+
+def share(right: int, count: int) -> dict[str, Any]:
+    low, high = wilson(right, count)
+    return {
+        "right": right,
+        "of": count,
+        "share": round(right / max(count, 1), 3),
+        "interval": [round(low, 3), round(high, 3)],
+    }
+
+
+def summed(asked: list[Case], seen: list[dict[str, Any]]) -> dict[str, Any]:
+    """The table. An abstention is not right: of a clip in which a move cannot be read it was not seen."""
+    by_field: dict[str, list[bool | None]] = defaultdict(list)
+    events = [0, 0, 0]  # asked, seen within one frame, seen where none was asked
+    others: list[bool] = []
+    follows: dict[str, list[bool]] = defaultdict(list)
+    wins = [0, 0, 0]  # the tag, the words, of
+    before: dict[int, dict[str, Any]] = {}
+    for case, found in zip(asked, seen, strict=True):
+        rows = found["rows"]
+        if case.kind == "adherence":
+            for name, row in rows.items():
+                by_field[name].append(row["ok"])
+            if found["wanted"]:
+                events[0] += 1
+                events[1] += any(abs(a[0] - b[0]) <= 1 for a in found["wanted"] for b in found["spans"])
+            else:
+                events[2] += bool(found["spans"])
+        elif case.kind == "before":
+            before[case.group] = rows
+        elif case.kind == "after":
+            follows[case.changed].append(bool(rows[case.changed]["ok"]))
+            skip = {case.changed} | (MOVES_ON_ITS_OWN if case.changed == "camera_move" else set())
+            others += [
+                bool(row["ok"])
+                for name, row in rows.items()
+                if name not in skip and before[case.group][name]["ok"]
+            ]
+        else:
+            wins[2] += 1
+            wins[0] += bool(rows[case.changed]["ok"])
+            wins[1] += rows[case.changed]["measured"] == [case.said]
+    fields = {
+        name: share(sum(v is True for v in values), len(values))
+        | {"abstained": sum(v is None for v in values)}
+        for name, values in sorted(by_field.items())
+    }
+    shares = [f["share"] for f in fields.values()]
+    return {
+        "macro": round(float(np.mean(shares)), 3) if shares else None,
+        "fields": fields,
+        "impact frames within one frame": share(events[1], events[0]),
+        "impact frames where none was asked": events[2],
+        "swap: the changed field follows": {k: share(sum(v), len(v)) for k, v in sorted(follows.items())},
+        "swap: what was right stays": share(sum(others), len(others)),
+        "contradiction: the tag": share(wins[0], wins[2]),
+        "contradiction: the words": share(wins[1], wins[2]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", action="append", required=True, help="a pipeline folder, or studio")
+    parser.add_argument(
+        "--count", type=int, default=204, help="directives; four scenes' worth of swaps beside"
+    )
+    parser.add_argument("--swaps", type=int, default=48)
+    parser.add_argument("--scenes", type=int, default=12)
+    parser.add_argument("--frames", type=int, default=25)
+    parser.add_argument("--guidance", type=float, default=1.5)
+    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--out", type=Path, default=Path("runs/adherence"))
+    parser.add_argument("--sheet", type=Path, help="contact sheet of the first 24 clips, unpicked")
+    options = parser.parse_args()
+    asked = list(cases(options.count, options.swaps, options.scenes, options.frames))
+    for model in options.model:
+        maker = Maker(model, options.out, options.guidance, options.steps)
+        clips, seen = [], []
+        for number, case in enumerate(asked):
+            clip = maker.clip(number, case)
+            seen.append(sighted(case, clip))
+            if len(clips) < 24:
+                clips.append(clip)
+        result = {"model": model, "guidance": options.guidance, "steps": options.steps, **summed(asked, seen)}
+        (maker.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+        print(json.dumps(result, indent=1), flush=True)
+        if options.sheet is not None:
+            captions = [c.directive.narrative for c in asked[: len(clips)]]
+            contact_sheet(clips, options.sheet, captions=captions)
+
+
+if __name__ == "__main__":
+    main()

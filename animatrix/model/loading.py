@@ -29,7 +29,7 @@ from animatrix.knowledge import Taxonomy
 from animatrix.model.key_names import PREFIX, first_wrong_key, original_name
 from animatrix.model.presets import PRESETS, backbone
 from animatrix.model.tags import TagEncoder, tag_rows
-from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
+from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel, fresh_keys
 
 logger = logging.getLogger(__name__)
 
@@ -203,8 +203,9 @@ def _tag_options(weights: Weights) -> dict[str, Any]:
     return options | ({"tag_dim": plain[1]} if plain else {})
 
 
-def check(weights: Weights, config: Mapping[str, Any]) -> bool:
-    """Compare every name and shape with a model of ``config``; returns whether the weights have tag paths.
+def check(weights: Weights, config: Mapping[str, Any]) -> None:
+    """Compare every name and shape with a model of ``config``, but for groups added to Wan that the weights
+    have nothing of.
 
     Raises:
         AniMatrixError: MODEL_MISMATCH, naming the first wrong key, in the file's own naming.
@@ -213,9 +214,8 @@ def check(weights: Weights, config: Mapping[str, Any]) -> bool:
         model = AniMatrixTransformer3DModel(**config)
     name = original_name if weights.original else str
     expected = {name(k): tuple(v.shape) for k, v in model.state_dict().items()}
-    tagged = any(k.startswith("tag_") for k in weights.shapes)
-    if not tagged:
-        expected = {k: s for k, s in expected.items() if not k.startswith("tag_")}
+    fresh = fresh_keys(expected, weights.shapes)
+    expected = {k: s for k, s in expected.items() if k not in fresh}
     # Wan's I2V repositories in the diffusers layout carry a norm that no model reads.
     ignored = () if weights.original else tuple(model._keys_to_ignore_on_load_unexpected)
     have = [k for k in weights.shapes if not any(part in k for part in ignored)]
@@ -226,7 +226,6 @@ def check(weights: Weights, config: Mapping[str, Any]) -> bool:
                 Code.MODEL_MISMATCH,
                 f"{weights.where} is not this model: {key} is {list(weights.shapes[key])}, not {list(shape)}",
             )
-    return tagged
 
 
 def load_transformer(

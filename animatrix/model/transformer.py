@@ -20,7 +20,7 @@ tags or not:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -56,6 +56,8 @@ TAG_PATHS = {
     "tag_to_frames": "tag_track",
     "tag_to_clock": "tag_clock",
 }
+# What a plain Wan lacks, by the start of its keys: a checkpoint has all of a group or nothing of it.
+ADDED = ("tag_", "place_embedding.")
 CYCLES = (2, 3, 4, 8)  # frames; of the clock: ones to fours, and the 8 of a run cycle
 CLOCK_FEATURES = 2 * len(CYCLES) + 2
 PLACE_WAVES = 4
@@ -268,7 +270,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         with torch.device("meta"):
             model = cls(**config)
         missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
-        missing = [k for k in missing if not k.startswith("tag_")]
+        missing = [k for k in missing if not k.startswith(ADDED)]
         if missing or unexpected:
             raise ValueError(f"not the weights of this Wan config: {(missing + unexpected)[0]}")
         model.rope = WanRotaryPosEmbed(
@@ -278,12 +280,16 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         return model
 
     def _open_missing_paths(self) -> None:
-        """Give zeros to tag paths that a checkpoint lacked (still on meta), beside the other weights."""
+        """Make what a checkpoint lacked (still on meta) silent, beside the other weights."""
+        first = self.patch_embedding.weight
         for path in self._tag_paths():
             if path.weight.is_meta:
-                path.to_empty(device=self.patch_embedding.weight.device)
-                path.to(self.patch_embedding.weight.dtype)
+                path.to_empty(device=first.device).to(first.dtype)
                 nn.init.zeros_(path.weight)
+        if self.place_embedding is not None and self.place_embedding.out.weight.is_meta:
+            self.place_embedding.to_empty(device=first.device).to(first.dtype)
+            self.place_embedding.hidden.reset_parameters()
+            self.place_embedding.silence()
 
     @classmethod
     def from_single_file(cls, path: Any, *args: Any, **kwargs: Any) -> AniMatrixTransformer3DModel:
@@ -302,8 +308,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         if kwargs.get("hf_quantizer") is None:
             expected, ignored = model.state_dict().keys(), cls._keys_to_ignore_on_load_unexpected
             have = [k for k in loaded_keys if not any(part in k for part in ignored)]
-            paths = [k for k in expected if k.startswith("tag_")]
-            fresh = set(paths) if not set(paths) & set(have) else set()
+            fresh = fresh_keys(expected, have)
             first_wrong_key(str(name), [k for k in expected if k not in fresh], have)
         loaded = super()._load_pretrained_model(model, state_dict, files, name, loaded_keys, **kwargs)
         model._open_missing_paths()
@@ -507,6 +512,12 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         if spread is not None:
             output = precondition.velocity(output, noisy, timestep, spread)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
+
+
+def fresh_keys(expected: Iterable[str], have: Iterable[str]) -> set[str]:
+    """Of the keys of a model, those of the groups in :data:`ADDED` that a checkpoint has nothing of."""
+    absent = tuple(group for group in ADDED if not any(key.startswith(group) for key in have))
+    return {key for key in expected if absent and key.startswith(absent)}
 
 
 def parameter_count(model: nn.Module) -> int:

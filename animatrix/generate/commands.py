@@ -69,8 +69,10 @@ def generate(
     ] = None,
     model: Annotated[str, typer.Option(help="'nano', the path of a saved pipeline, or a hub id.")] = "nano",
     seed: Annotated[int, typer.Option(help="Same directive and seed, same bytes.")] = 0,
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 24,
-    guidance: Annotated[float, typer.Option(help="How strongly the narrative is followed.")] = 3.0,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps (default: the model's own).")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How strongly the narrative is followed (default: the model's own).")
+    ] = None,
     tag_guidance: Annotated[
         float | None, typer.Option(help="How strongly the tags are followed (default: as --guidance).")
     ] = None,

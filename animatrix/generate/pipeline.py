@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 Picture = PIL.Image.Image | np.ndarray
 STOCK = ("WanPipeline", "WanImageToVideoPipeline")  # folders that are opened without a tag encoder
 TEXT_SLOTS = 512  # of every Wan
+WAN_STEPS, WAN_GUIDANCE = 50, 5.0  # defaults of diffusers' pipelines of it
 
 # diffusers refuses components of libraries it does not know; this names ours (guarded by a test: private
 # API).
@@ -71,6 +72,8 @@ class AniMatrixPipeline(WanPipeline):
         image_processor: CLIPImageProcessor | None = None,
         boundary_ratio: float | None = None,
         expand_timesteps: bool = False,
+        usual_steps: int = 24,
+        usual_guidance: float = 3.0,
     ) -> None:
         super().__init__(
             tokenizer=tokenizer,
@@ -85,6 +88,7 @@ class AniMatrixPipeline(WanPipeline):
         self.register_modules(
             tag_encoder=tag_encoder, image_encoder=image_encoder, image_processor=image_processor
         )
+        self.register_to_config(usual_steps=usual_steps, usual_guidance=usual_guidance)
         self._told_of_prose = False
 
     @classmethod
@@ -128,6 +132,8 @@ class AniMatrixPipeline(WanPipeline):
             tag_encoder=tag_encoder,
             boundary_ratio=pipe.config.boundary_ratio,
             expand_timesteps=pipe.config.expand_timesteps,
+            usual_steps=WAN_STEPS,
+            usual_guidance=WAN_GUIDANCE,
         )
 
     def open_tag_channel(self, tag_encoder: TagEncoder) -> None:
@@ -150,8 +156,8 @@ class AniMatrixPipeline(WanPipeline):
         *,
         height: int | None = None,
         width: int | None = None,
-        num_inference_steps: int = 24,
-        guidance_scale: float = 3.0,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
         tag_guidance_scale: float | None = None,
         guidance_scale_2: float | None = None,
         tag_guidance_scale_2: float | None = None,
@@ -172,6 +178,8 @@ class AniMatrixPipeline(WanPipeline):
             directive: what to make; ``frames`` must be 4n+1.
             height, width: in pixels, multiples of the VAE's scale times the patch (nano: 16); by default
                 160x96 for nano and 832x480 for Wan.
+            num_inference_steps, guidance_scale: by default what the model is usually sampled with
+                (``usual_steps`` and ``usual_guidance`` of its config; Wan's published 50 and 5).
             guidance_scale, tag_guidance_scale: s_text and s_tag; the second defaults to the first.
             guidance_scale_2, tag_guidance_scale_2: the same for the low-noise expert of Wan 2.2; they
                 default to the first two.
@@ -196,6 +204,8 @@ class AniMatrixPipeline(WanPipeline):
         usual = (96, 160) if isinstance(self.vae, AutoencoderNano) else (480, 832)
         height = usual[0] if height is None else height
         width = usual[1] if width is None else width
+        steps = self.config.usual_steps if num_inference_steps is None else num_inference_steps
+        guidance_scale = self.config.usual_guidance if guidance_scale is None else guidance_scale
         frames = check_request(self, directives, height, width, keyframes)
         device, dtype = self._execution_device, model.dtype
         self._interrupt, self._guidance_scale, self._attention_kwargs = (
@@ -220,7 +230,7 @@ class AniMatrixPipeline(WanPipeline):
         ]
         pictures = {i: self._picture(p, height, width).to(device) for i, p in (keyframes or {}).items()}
         image = self._image_embeds(keyframes or {}, len(directives), dtype)
-        timesteps = checked_schedule(self.scheduler, num_inference_steps, sigmas, device)
+        timesteps = checked_schedule(self.scheduler, steps, sigmas, device)
         shape = (
             len(directives),
             self.vae.config.z_dim,

@@ -48,13 +48,13 @@ class Engine:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that decides the bytes of a clip."""
+    """Everything that decides the bytes of a clip. Steps and guidance: the model's usual ones for None."""
 
     directive: Directive
     model: str = "nano"
     seed: int = 0
-    steps: int = 24
-    guidance: float = 3.0
+    steps: int | None = None
+    guidance: float | None = None
     tag_guidance: float | None = None
     size: tuple[int, int] = (160, 96)
     keyframes: dict[int, Path] = field(default_factory=dict)
@@ -274,7 +274,8 @@ def generate(
     pipe = load(request.model, engine, request) if pipe is None else pipe
     lap("load")
     pipe.set_progress_bar_config(disable=True)
-    total = len(request.sigmas) if request.sigmas else request.steps
+    total = _steps(request, pipe)
+    guidance = pipe.config.usual_guidance if request.guidance is None else request.guidance
 
     clip, seed, judged = None, request.seed, []
     for number in range(candidates):
@@ -299,8 +300,8 @@ def generate(
         "model": {"id": request.model, "revision": revision(model_path(request.model))},
         "seed": seed,
         "steps": total,
-        "guidance": request.guidance,
-        "tag_guidance": request.guidance if request.tag_guidance is None else request.tag_guidance,
+        "guidance": guidance,
+        "tag_guidance": guidance if request.tag_guidance is None else request.tag_guidance,
         "size": list(request.size),
         "taxonomy_version": directive.taxonomy_version,
         "negative": request.negative_prompt,
@@ -320,6 +321,12 @@ def generate(
     return result
 
 
+def _steps(request: Request, pipe: Any) -> int:
+    if request.sigmas:
+        return len(request.sigmas)
+    return pipe.config.usual_steps if request.steps is None else request.steps
+
+
 def _made(
     request: Request,
     directive: Directive,
@@ -331,7 +338,7 @@ def _made(
     """The clip of one seed. Raises AniMatrixError OUT_OF_MEMORY, and what the pipeline raises."""
     import torch
 
-    total = len(request.sigmas) if request.sigmas else request.steps
+    total = _steps(request, pipe)
 
     def step_end(_pipe: Any, step: int, _t: int, tensors: dict) -> dict:
         if on_step:

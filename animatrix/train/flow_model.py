@@ -20,6 +20,7 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.model.presets import backbone
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 from animatrix.model.vae import TEMPORAL
@@ -70,6 +71,8 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
+        guidance: what its clips are usually made with, written into the export; by default 3, of Wan as
+            published.
         checkpointing: recompute activations in the backward pass.
         compile: compile the blocks with ``torch.compile``, once for every bucket (half a minute each; needs a
             C++ compiler on a CPU). Held-out figures and pictures are made without.
@@ -92,6 +95,7 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
+    guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     checkpointing: bool = False
     compile: bool | None = None  # nothing where not given, as above
 
@@ -209,13 +213,19 @@ def init_weights(model: AniMatrixTransformer3DModel) -> None:
     nn.init.zeros_(model.proj_out.bias)
 
 
-def pipeline(parts: Parts, modules: Mapping[str, nn.Module], shift: float) -> AniMatrixPipeline:
+def pipeline(
+    model: FlowModel, parts: Parts, modules: Mapping[str, nn.Module], shift: float
+) -> AniMatrixPipeline:
     """The modules with their frozen parts, as a pipeline that samples with this timestep shift."""
     from diffusers import FlowMatchEulerDiscreteScheduler
 
     from animatrix.generate.pipeline import AniMatrixPipeline
 
     encoder = parts.encoder
+    steps, guidance = 24, 3.0  # nano's
+    if model.backbone != "nano":
+        preset = backbone(model.backbone)
+        steps, guidance = preset.steps, preset.guidance[0]
     return AniMatrixPipeline(
         tokenizer=encoder.tokenizer,
         text_encoder=encoder.text_encoder,
@@ -224,6 +234,8 @@ def pipeline(parts: Parts, modules: Mapping[str, nn.Module], shift: float) -> An
         transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
         tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder", parts.fixed_tags)),
         expand_timesteps=parts.layout == "expand",
+        usual_steps=steps,
+        usual_guidance=guidance if model.guidance is None else model.guidance,
     )
 
 
@@ -235,7 +247,7 @@ def export(
         from animatrix.train import wan
 
         return wan.export(model, parts, modules, folder, shift)
-    pipe = pipeline(parts, modules, shift)
+    pipe = pipeline(model, parts, modules, shift)
     for name, part in pipe.components.items():
         if isinstance(part, nn.Module):
             setattr(pipe, name, copy.deepcopy(part).cpu().eval().requires_grad_(False).to(torch.bfloat16))

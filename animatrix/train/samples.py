@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from animatrix.train.plan import Bucket
 
 STEPS = 16
-GUIDANCE = 3.0
 NANO, WAN = 8, 2  # clips; Wan's take minutes each
 
 
@@ -34,7 +33,7 @@ def show(task: FlowTask, modules: Mapping[str, nn.Module], folder: Path, step: i
     nano = task.model.backbone == "nano"
     bucket = _bucket(task)
     directives = task.samples.held_out_directives(NANO if nano else WAN, bucket)
-    pipe = pipeline(task.parts, modules, task.shift)
+    pipe = pipeline(task.model, task.parts, modules, task.shift)
     pipe.set_progress_bar_config(disable=True)
     clips = []
     at_once = NANO if nano else 1
@@ -51,7 +50,6 @@ def show(task: FlowTask, modules: Mapping[str, nn.Module], folder: Path, step: i
                 height=bucket.height,
                 width=bucket.width,
                 num_inference_steps=STEPS,
-                guidance_scale=GUIDANCE,
                 generator=[torch.Generator().manual_seed(first + i) for i in range(len(batch))],
             )
             clips += [clip_of(frames) for frames in made.frames]

@@ -237,7 +237,7 @@ def export(
         return
     _halve(transformer)
     if parts.expert is None:
-        pipeline(parts, modules, shift).save_pretrained(folder, safe_serialization=True)
+        pipeline(model, parts, modules, shift).save_pretrained(folder, safe_serialization=True)
         return
     transformer.save_pretrained(folder / parts.expert, safe_serialization=True)
     if tags is not None:

@@ -41,6 +41,20 @@ def test_writes_a_clip_and_the_contract_json(tiny_model, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.json", "clip.mp4"]
 
 
+def test_what_is_not_said_is_the_models_own(tiny_pipeline, tmp_path, capsys):
+    known = {name: tiny_pipeline.config[name] for name in ("usual_steps", "usual_guidance")}
+    tiny_pipeline.register_to_config(usual_steps=3, usual_guidance=1.5)
+    try:
+        tiny_pipeline.save_pretrained(tmp_path / "model", safe_serialization=True)
+    finally:
+        tiny_pipeline.register_to_config(**known)
+    args = ["generate", "A girl runs.", *BASE[:-2], "--model", str(tmp_path / "model"), "--json"]
+    for said, steps, guidance in ([], 3, 1.5), (["--steps", "2", "--guidance", "4"], 2, 4):
+        assert main([*args, *said, "--out", str(tmp_path / "clip.mp4")]) == 0
+        printed = json.loads(capsys.readouterr().out)
+        assert (printed["steps"], printed["guidance"], printed["tag_guidance"]) == (steps, guidance, guidance)
+
+
 def test_same_bytes_in_separate_processes(tiny_model, tmp_path):
     for name in ("a.mp4", "b.mp4"):
         args = ["generate", "A girl runs.", *BASE, "--model", str(tiny_model), "--out", str(tmp_path / name)]

@@ -100,9 +100,11 @@ def drawn_reference(item: Item) -> Clip:
 
 
 class Ours:
-    """A pipeline of ours, tags as tags. Every clip is made alone and on one thread: the same bytes always."""
+    """A pipeline of ours, tags as tags. Every clip is made alone and on one thread: the same bytes always.
+    Steps and guidance below 0: the model's own.
+    """
 
-    OPTIONS: Mapping[str, Any] = {"tags": "on", "steps": 24, "guidance": 3.0, "tag_guidance": -1.0}
+    OPTIONS: Mapping[str, Any] = {"tags": "on", "steps": -1, "guidance": -1.0, "tag_guidance": -1.0}
 
     def __init__(self, spec: str, rest: str) -> None:
         from animatrix.generate.run import check_kind, model_path
@@ -137,13 +139,14 @@ class Ours:
         if item.keyframes:
             drawn = drawn_reference(item).frames
             pictures = {k: Image.fromarray(drawn[k]) for k in item.keyframes}
-        o = self.options
+        numbers = {name: value for name, value in self.options.items() if name != "tags"}
+        asked = {name: None if value < 0 else value for name, value in numbers.items()}
         try:
             frames = self._pipe(
-                _asked_for(o["tags"], item),
-                num_inference_steps=o["steps"],
-                guidance_scale=o["guidance"],
-                tag_guidance_scale=None if o["tag_guidance"] < 0 else o["tag_guidance"],
+                _asked_for(self.options["tags"], item),
+                num_inference_steps=asked["steps"],
+                guidance_scale=asked["guidance"],
+                tag_guidance_scale=asked["tag_guidance"],
                 keyframes=pictures,
                 generator=torch.Generator().manual_seed(item.seed),
             ).frames[0]

@@ -248,6 +248,15 @@ def test_a_plain_wan_folder_opens_and_says_tags_in_the_prompt_once(tmp_path, cap
     assert sum("tags are said in the prompt" in record.message for record in caplog.records) == 1
 
 
+def test_wan_is_sampled_as_its_own_pipelines_do():
+    import inspect
+
+    usual = inspect.signature(WanPipeline.__call__).parameters
+    ours = AniMatrixPipeline.from_wan(WanPipeline(**parts("2.1-t2v"))).config
+    assert ours.usual_steps == usual["num_inference_steps"].default
+    assert ours.usual_guidance == usual["guidance_scale"].default
+
+
 def test_diffusers_opens_a_saved_pipeline_as_ours(tiny_model):
     pipe = DiffusionPipeline.from_pretrained(tiny_model)
     assert isinstance(pipe, AniMatrixPipeline)

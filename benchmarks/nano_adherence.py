@@ -55,9 +55,8 @@ class Case:
     said: str = ""
 
 
-def cases(count: int, swaps: int, scenes: int, frames: int) -> Iterator[Case]:
+def cases(corpus: Corpus, count: int, swaps: int) -> Iterator[Case]:
     """The questions, the same for every model."""
-    corpus = Corpus(0, "report", frames=frames, scenes=scenes)
     rng = np.random.default_rng(20261123)
     for i in range(count):
         yield Case("adherence", i, corpus.request(i))
@@ -204,18 +203,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", action="append", required=True, help="a pipeline folder, or studio")
-    parser.add_argument(
-        "--count", type=int, default=204, help="directives; four scenes' worth of swaps beside"
-    )
+    parser.add_argument("--count", type=int, default=204, help="directives")
     parser.add_argument("--swaps", type=int, default=48)
-    parser.add_argument("--scenes", type=int, default=12)
+    parser.add_argument("--world", default="little")
+    parser.add_argument("--seed", type=int, default=51, help="of the corpus")
+    parser.add_argument("--scenes", type=int, default=4)
+    parser.add_argument("--split", default="report", choices=["tune", "report"])
     parser.add_argument("--frames", type=int, default=25)
     parser.add_argument("--guidance", type=float, default=1.5)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--out", type=Path, default=Path("runs/adherence"))
     parser.add_argument("--sheet", type=Path, help="contact sheet of the first 24 clips, unpicked")
     options = parser.parse_args()
-    asked = list(cases(options.count, options.swaps, options.scenes, options.frames))
+    corpus = Corpus(
+        options.seed, options.split, frames=options.frames, world=options.world, scenes=options.scenes
+    )
+    asked = list(cases(corpus, options.count, options.swaps))
     for model in options.model:
         maker = Maker(model, options.out, options.guidance, options.steps)
         clips, seen = [], []

@@ -26,7 +26,18 @@ SPLITS: dict[str, tuple[int, str]] = {
     "report": (2, "held_out"),
 }
 
-WORLDS = ("everyday", "wide", "varied")
+WORLDS = ("everyday", "wide", "varied", "little")
+# What the little world leaves alone, and the nearest of its actions for those it has not.
+_LEFT_ALONE = {
+    "shot_scale": "full",
+    "line_style": "clean_uniform",
+    "shading_steps": "one_step",
+    "layer_parallax": "single_plane",
+    "graphic_device": "none",
+    "natural_effect": "none",
+    "finish": "none",
+}
+_LITTLE_ACTIONS = {"dash": "run", "speak": "gesture", "react": "gesture", "turn": "idle"}
 _SCENES = 7  # key of the stream of scenes that items share
 
 _STILL_ACTIONS = ("idle", "gesture")
@@ -161,7 +172,8 @@ class Corpus:
         world: ``everyday`` draws balanced camera moves and cadences over a narrow set of values; ``wide``
             shows every drawable value of every field, fields and values uniform: one staged value an item,
             the rest chosen by the seed; ``varied`` asks one or two drawable values, all alike often, of an
-            everyday shot.
+            everyday shot; ``little`` is everyday reduced to whole figures, five actions, and the variables
+            that :mod:`animatrix.caption` measures: camera, cadence, shake, impact frames, palette.
         field: in the wide world, the field whose values are staged, instead of any.
         split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs,
             with seeds of their own.
@@ -227,6 +239,8 @@ class Corpus:
             name = self.field or _pick(rng, tuple(RENDERABLE))
             return staged(name, _pick(rng, RENDERABLE[name]), self.frames, self.fps)
         tags = draw_tags(rng, self.frames, self.fps)
+        if self.world == "little":
+            tags |= _LEFT_ALONE | {"action": _LITTLE_ACTIONS.get(str(tags["action"]), tags["action"])}
         return Directive.model_validate(
             {"narrative": "", "tags": tags, "frames": self.frames, "fps": self.fps}
         )

@@ -59,3 +59,14 @@ def test_narratives_of_shared_scenes_say_which_of_them_is_meant():
         design, said = corpus._shot(i)[0].scene.design, corpus.request(i).narrative
         assert design.hair_color in said and f"{design.outfit_color} {design.outfit}" in said
         assert any(place in said.lower() for place in PLACE[corpus._shot(i)[0].scene.place])
+
+
+def test_the_little_world_shows_whole_figures_and_varies_what_is_measured():
+    asked = [Corpus(0, world="little").request(i) for i in range(60)]
+    seen = {name: {d.values(name) for d in asked} for name in ("camera_move", "drawing_cadence", "palette")}
+    assert len(seen["camera_move"]) == 8 and len(seen["drawing_cadence"]) == 5 and len(seen["palette"]) >= 3
+    assert {d.values("shot_scale") for d in asked} == {("full",)}
+    assert {d.values("action")[0] for d in asked} <= {"idle", "gesture", "walk", "run", "jump"}
+    assert {d.values(name) for d in asked for name in ("finish", "natural_effect", "graphic_device")} == {
+        ("none",)
+    }

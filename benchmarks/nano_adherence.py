@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=1.5)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--out", type=Path, default=Path("runs/adherence"))
-    parser.add_argument("--sheet", type=Path, help="contact sheet of the first 24 clips, unpicked")
+    parser.add_argument("--sheet", type=Path, help="contact sheet (.png) of the first 24 clips, unpicked")
     options = parser.parse_args()
     corpus = Corpus(
         options.seed, options.split, frames=options.frames, world=options.world, scenes=options.scenes

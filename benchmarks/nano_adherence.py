@@ -1,8 +1,8 @@
-"""Does nano do what it is told, in the world it has learned? Directives that no training has shown (the
-``report`` split of its scenes), read back by AniCaption field by field, with Wilson intervals; the studio's
-own clips of the same directives beside it, as the ceiling of the reading.
+"""Does nano do what it is told, in the world it has learned? Directives of its scenes (the ``report`` split)
+whose tags no item of its training had, read back by AniCaption field by field, with Wilson intervals.
 
-    python benchmarks/nano_adherence.py --model weights/nano --count 204 --out runs/adherence
+    python benchmarks/nano_adherence.py --generator "ours:weights/nano" --out runs/adherence
+    python benchmarks/nano_adherence.py --generator studio      # how well drawn clips are read: the ceiling
 
 * **adherence**: all tags asked, each measured field judged;
 * **swap**: one field's value is exchanged and nothing else, noise included: does the changed field follow,
@@ -10,28 +10,30 @@ own clips of the same directives beside it, as the ceiling of the reading.
 * **contradiction**: the narrative says one camera move or cadence and the tag another: which one wins;
 * **spans**: on which frame an impact frame is seen, against the one it was asked on.
 
-Clips are kept as they are made; the same command goes on.
+Generators are those of ``animatrix evaluate bench``. Clips are kept as there; the same command goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from animatrix.evaluate.bench.generators import generator
+from animatrix.evaluate.bench.runner import KeptClip
 from animatrix.evaluate.bench.sighting import Sighting
 from animatrix.evaluate.bench.suite import Item
 from animatrix.evaluate.intervals import wilson
 from animatrix.knowledge import Directive
 from animatrix.media import Clip, contact_sheet
-from animatrix.synthetic import Corpus, render
+from animatrix.synthetic import Corpus
 from animatrix.synthetic.narrative import TAG_WORDS
 
 FIELDS = ("camera_move", "move_speed", "drawing_cadence", "camera_shake", "impact_frame", "palette")
@@ -54,17 +56,36 @@ class Case:
     changed: str = ""
     said: str = ""
 
+    @property
+    def item(self) -> Item:
+        """As generators and sightings take it: asked for whole, judged in the measured fields."""
+        return Item("", f"{self.kind}-{self.group}", "", "", self.group, self.directive, FIELDS, FIELDS[0])
 
-def cases(corpus: Corpus, count: int, swaps: int) -> Iterator[Case]:
+
+def unseen(corpus: Corpus, trained: Corpus, shown: int) -> Iterator[tuple[int, Directive]]:
+    """Items of ``corpus`` and their directives, without those whose scene and tags are those of one of the
+    first ``shown`` items of ``trained``: there the very same picture has been trained on.
+    """
+
+    def key(i: int, asked: Directive) -> tuple[int, str]:
+        return i % corpus.scenes, json.dumps(asked.canonical()["tags"], sort_keys=True)
+
+    known = {key(i, trained.request(i)) for i in range(shown)}
+    for i in itertools.count():
+        asked = corpus.request(i)
+        if key(i, asked) not in known:
+            yield i, asked
+
+
+def cases(directives: Iterator[tuple[int, Directive]], count: int, swaps: int) -> Iterator[Case]:
     """The questions, the same for every model."""
     rng = np.random.default_rng(20261123)
-    for i in range(count):
-        yield Case("adherence", i, corpus.request(i))
+    for i, asked in itertools.islice(directives, count):
+        yield Case("adherence", i, asked)
     found = 0
-    for i in range(count, 64 * count):
+    for i, asked in directives:
         if found == swaps:
             return
-        asked = corpus.request(i)
         field = list(SWAPPED)[found % len(SWAPPED)]
         now = asked.values(field)
         others = [v for v in SWAPPED[field] if v not in now]
@@ -85,49 +106,11 @@ def cases(corpus: Corpus, count: int, swaps: int) -> Iterator[Case]:
         found += 1
 
 
-class Maker:
-    """Clips of a model, kept on disk by number; ``studio`` draws them."""
-
-    def __init__(self, model: str, out: Path, guidance: float, steps: int) -> None:
-        self.model, self.guidance, self.steps = model, guidance, steps
-        self.folder = out / f"{Path(model).name or model}-g{guidance:g}-s{steps}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._pipe: Any = None
-
-    def clip(self, number: int, case: Case, fps: float = 24.0) -> Clip:
-        path = self.folder / f"{number:04d}.npz"
-        if path.is_file():
-            return Clip(np.load(path)["frames"], fps)
-        made = self._made(case)
-        partial = path.with_suffix(".partial.npz")
-        np.savez_compressed(partial, frames=made.frames)
-        os.replace(partial, path)
-        return made
-
-    def _made(self, case: Case) -> Clip:
-        if self.model == "studio":
-            return render(case.directive, seed=case.group, size=(160, 96))[0]
-        import torch
-
-        from animatrix.generate.run import clip_of, load
-
-        if self._pipe is None:
-            self._pipe = load(self.model)
-            self._pipe.set_progress_bar_config(disable=True)
-        frames = self._pipe(
-            case.directive,
-            num_inference_steps=self.steps,
-            guidance_scale=self.guidance,
-            generator=torch.Generator().manual_seed(case.group),
-        ).frames[0]
-        return clip_of(frames)
-
-
 def sighted(case: Case, clip: Clip) -> dict[str, Any]:
     """What is read of a clip, by field: asked, measured, ok."""
     fields = {name: row for name, row in case.directive.tags.items() if name in FIELDS}
     asked = case.directive.model_copy(update={"tags": fields})
-    seen = Sighting(Item("", "", "", "", 0, asked, FIELDS, FIELDS[0]), clip)
+    seen = Sighting(replace(case.item, directive=asked), clip)
     rows = {
         name: {"asked": r["asked"], "measured": r["measured"], "ok": r["ok"]} for name, r in seen.rows.items()
     }
@@ -202,37 +185,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", action="append", required=True, help="a pipeline folder, or studio")
+    parser.add_argument("--generator", required=True, help="as of animatrix evaluate bench")
     parser.add_argument("--count", type=int, default=204, help="directives")
     parser.add_argument("--swaps", type=int, default=48)
     parser.add_argument("--world", default="little")
     parser.add_argument("--seed", type=int, default=51, help="of the corpus")
     parser.add_argument("--scenes", type=int, default=4)
     parser.add_argument("--split", default="report", choices=["tune", "report"])
+    parser.add_argument(
+        "--shown", type=int, default=4096, help="items of the train split it has learned from"
+    )
     parser.add_argument("--frames", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=1.5)
-    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--out", type=Path, default=Path("runs/adherence"))
     parser.add_argument("--sheet", type=Path, help="contact sheet (.png) of the first 24 clips, unpicked")
     options = parser.parse_args()
-    corpus = Corpus(
-        options.seed, options.split, frames=options.frames, world=options.world, scenes=options.scenes
+    asked_of, trained = (
+        Corpus(options.seed, split, frames=frames, world=options.world, scenes=options.scenes)
+        for split, frames in ((options.split, options.frames), ("train", 33))
     )
-    asked = list(cases(corpus, options.count, options.swaps))
-    for model in options.model:
-        maker = Maker(model, options.out, options.guidance, options.steps)
-        clips, seen = [], []
-        for number, case in enumerate(asked):
-            clip = maker.clip(number, case)
-            seen.append(sighted(case, clip))
-            if len(clips) < 24:
-                clips.append(clip)
-        result = {"model": model, "guidance": options.guidance, "steps": options.steps, **summed(asked, seen)}
-        (maker.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-        print(json.dumps(result, indent=1), flush=True)
-        if options.sheet is not None:
-            captions = [c.directive.narrative for c in asked[: len(clips)]]
-            contact_sheet(clips, options.sheet, captions=captions)
+    asked = list(cases(unseen(asked_of, trained, options.shown), options.count, options.swaps))
+    made_by = generator(options.generator)
+    (options.out / "clips").mkdir(parents=True, exist_ok=True)
+    clips, seen = [], []
+    for case in asked:
+        clip = KeptClip(made_by, case.item, options.out / "clips").clip
+        seen.append(sighted(case, clip))
+        if len(clips) < 24:
+            clips.append(clip)
+    result = {"generator": options.generator, **summed(asked, seen)}
+    (options.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    if options.sheet is not None:
+        contact_sheet(clips, options.sheet, captions=[case.directive.narrative for case in asked[:24]])
 
 
 if __name__ == "__main__":

@@ -136,6 +136,11 @@ class AniMatrixPipeline(WanPipeline):
             usual_guidance=WAN_GUIDANCE,
         )
 
+    def with_parts(self, **parts: Any) -> AniMatrixPipeline:
+        """The same pipeline with other components, the rest of them shared, and its settings."""
+        names = ("boundary_ratio", "expand_timesteps", "usual_steps", "usual_guidance")
+        return type(self)(**(self.components | parts), **{name: self.config[name] for name in names})
+
     def open_tag_channel(self, tag_encoder: TagEncoder) -> None:
         """Give the channel to a pipeline without: fresh projections, without effect until weights come."""
         options = {**dict.fromkeys(TAG_PATHS.values(), True), "tag_dim": tag_encoder.config.dim}

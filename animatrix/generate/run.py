@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -274,12 +274,19 @@ def generate(
     pipe = load(request.model, engine, request) if pipe is None else pipe
     lap("load")
     pipe.set_progress_bar_config(disable=True)
-    total = _steps(request, pipe)
+    steps = pipe.config.usual_steps if request.steps is None else request.steps
     guidance = pipe.config.usual_guidance if request.guidance is None else request.guidance
+    request = replace(request, steps=steps, guidance=guidance)
+    total = len(request.sigmas) if request.sigmas else steps
+
+    def step_end(_pipe: Any, step: int, _t: int, tensors: dict) -> dict:
+        if on_step:
+            on_step(step + 1, total)
+        return tensors
 
     clip, seed, judged = None, request.seed, []
     for number in range(candidates):
-        made = _made(request, directive, pipe, images, request.seed + number, on_step)
+        made = _made(request, directive, pipe, images, request.seed + number, step_end)
         lap("generate")
         if judge is not None:
             judged.append({"seed": request.seed + number, **judge(made, directive)})
@@ -321,29 +328,16 @@ def generate(
     return result
 
 
-def _steps(request: Request, pipe: Any) -> int:
-    if request.sigmas:
-        return len(request.sigmas)
-    return pipe.config.usual_steps if request.steps is None else request.steps
-
-
 def _made(
     request: Request,
     directive: Directive,
     pipe: Any,
     images: dict[int, np.ndarray],
     seed: int,
-    on_step: Callable[[int, int], None] | None,
+    step_end: Callable[[Any, int, int, dict], dict],
 ) -> Clip:
     """The clip of one seed. Raises AniMatrixError OUT_OF_MEMORY, and what the pipeline raises."""
     import torch
-
-    total = _steps(request, pipe)
-
-    def step_end(_pipe: Any, step: int, _t: int, tensors: dict) -> dict:
-        if on_step:
-            on_step(step + 1, total)
-        return tensors
 
     try:
         frames = pipe(

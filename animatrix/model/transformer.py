@@ -40,6 +40,7 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.model import precondition
 from animatrix.model.conditions import BlockContext, Conditions, KeptKeysAttnProcessor, prefetches_leaves
 from animatrix.model.key_names import first_wrong_key
+from animatrix.model.places import Places
 from animatrix.model.precondition import Spread
 from animatrix.model.tags import TagEmbeds, no_tags
 
@@ -60,7 +61,6 @@ TAG_PATHS = {
 ADDED = ("tag_", "place_embedding.")
 CYCLES = (2, 3, 4, 8)  # frames; of the clock: ones to fours, and the 8 of a run cycle
 CLOCK_FEATURES = 2 * len(CYCLES) + 2
-PLACE_WAVES = 4
 # diffusers means all attention by default, but its patterns match no layer of Wan.
 TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 
@@ -96,41 +96,6 @@ class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
         return temb, timestep_proj, text, None if image is None else self.image_embedder(image)
 
 
-class Places(nn.Module):
-    """Where a token stands in the picture, as a term of its embedding: [1,D,1,h,w]; zero at first.
-
-    Wan's rotary positions are relative, and at t = 1 there is nothing but noise to be relative to: that the
-    sky is above must be found out from the picture's edges, by attention. A small model never does.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(8 * PLACE_WAVES, width)
-        self.out = nn.Linear(width, width)
-
-    def silence(self) -> None:
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, height: int, width: int) -> Tensor:
-        down, across = (self._waves(size) for size in (height, width))
-        both = down[:, None] * across[None]  # products: what neither axis tells alone
-        ends = (
-            down[:, None].expand_as(both),
-            across[None].expand_as(both),
-            both,
-            down[:, None] * across.roll(PLACE_WAVES, 1),
-        )
-        hidden = nn.functional.silu(self.hidden(torch.cat(ends, -1).to(self.hidden.weight.dtype)))
-        return self.out(hidden).permute(2, 0, 1)[None, :, None]
-
-    def _waves(self, size: int) -> Tensor:
-        """[size, 2 * PLACE_WAVES]: sines and cosines over the picture's side, of half a period and up."""
-        at = (torch.arange(size, device=self.hidden.weight.device) + 0.5) / size
-        angles = at[:, None] * torch.pi * 2.0 ** torch.arange(PLACE_WAVES, device=at.device)
-        return torch.cat([angles.sin(), angles.cos()], 1)
-
-
 class AniMatrixTransformer3DModel(WanTransformer3DModel):
     """Wan transformer that also takes :class:`~animatrix.model.tags.TagEmbeds`.
 
@@ -145,7 +110,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             returns the velocity either way.
         latent_spread: standard deviations of the latents for the latter, two rows of ``out_channels``
             numbers: of the first latent frame, and of the others; None: 1.
-        places: tell tokens where they stand in the picture (:class:`Places`); Wan does not.
+        places: tell tokens where they stand in picture and planes (:class:`Places`); Wan does not.
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -221,7 +186,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         self.tag_to_clock: nn.Linear | None = (
             nn.Linear(tag_temporal_scale * CLOCK_FEATURES, inner_dim, bias=False) if tag_clock else None
         )
-        self.place_embedding = Places(inner_dim) if places else None
+        self.place_embedding = Places(inner_dim, text_dim) if places else None
         if predicts not in ("velocity", "preconditioned"):
             raise ValueError(f"predicts is velocity or preconditioned, not {predicts!r}")
         if latent_spread is not None and [len(row) for row in latent_spread] != [out_channels] * 2:
@@ -288,8 +253,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
                 nn.init.zeros_(path.weight)
         if self.place_embedding is not None and self.place_embedding.out.weight.is_meta:
             self.place_embedding.to_empty(device=first.device).to(first.dtype)
-            self.place_embedding.hidden.reset_parameters()
-            self.place_embedding.silence()
+            self.place_embedding.reset_parameters()
 
     @classmethod
     def from_single_file(cls, path: Any, *args: Any, **kwargs: Any) -> AniMatrixTransformer3DModel:
@@ -480,9 +444,13 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             shown = precondition.shown(noisy, timestep, spread)
             hidden_states = torch.cat([shown, hidden_states[:, noisy.shape[1] :]], 1)
         x_BDFHW = self.patch_embedding(hidden_states)
-        if self.place_embedding is not None:
-            x_BDFHW = x_BDFHW + self.place_embedding(*x_BDFHW.shape[-2:]).to(x_BDFHW.dtype)
         track_BFD, tag_shift, seen = self._tag_terms(given, f, x_BDFHW)
+        if self.place_embedding is not None:
+            drive_BFD = x_BDFHW.new_zeros(b, x_BDFHW.shape[2], x_BDFHW.shape[1])
+            drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
+            drive_BFD = drive_BFD + (0 if tag_shift is None else tag_shift[:, None])
+            term = self.place_embedding(drive_BFD, given.states, *x_BDFHW.shape[-2:])
+            x_BDFHW = x_BDFHW + term.type_as(x_BDFHW)
         if track_BFD is not None:
             x_BDFHW = x_BDFHW + track_BFD.transpose(1, 2)[..., None, None]
         x_BLD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()

@@ -77,16 +77,7 @@ class Policy:
 
     def pipeline(self, modules: Mapping[str, nn.Module]) -> AniMatrixPipeline:
         """The pipeline with these modules in it, and its own scheduler."""
-        from animatrix.generate.pipeline import AniMatrixPipeline
-
-        parts = self.pipe.components | {
-            "transformer": modules["transformer"],
-            "tag_encoder": self.tags_of(modules),
-        }
-        config = self.pipe.config
-        pipe = AniMatrixPipeline(
-            **parts, boundary_ratio=config.boundary_ratio, expand_timesteps=config.expand_timesteps
-        )
+        pipe = self.pipe.with_parts(transformer=modules["transformer"], tag_encoder=self.tags_of(modules))
         pipe.set_progress_bar_config(disable=True)
         return pipe
 

@@ -233,11 +233,13 @@ def _looks(scene: Scene, rng: np.random.Generator, possessive: str, whole: bool)
     extra = ""
     if d.accessory in ACCESSORY:
         extra = _of(rng, ACCESSORY[d.accessory]).format(c=d.accessory_color, p=possessive)
+    both = [f" with {hair} {wear}", f" {wear} with {hair}"]
+    if whole:
+        return _of(rng, both)
     forms = [
         f" with {hair}",
         f" {wear}",
-        f" with {hair} {wear}",
-        f" {wear} with {hair}",
+        *both,
         "",
         *(
             [f" with {hair} and {extra}", f" {wear} and {extra}", f" with {extra}", f" in {extra}"]
@@ -245,7 +247,7 @@ def _looks(scene: Scene, rng: np.random.Generator, possessive: str, whole: bool)
             else []
         ),
     ]
-    return _of(rng, forms[2:4] if whole else forms)
+    return _of(rng, forms)
 
 
 def _capital(text: str) -> str:
@@ -274,7 +276,7 @@ def _event(scene: Scene, rng: np.random.Generator, whole: bool) -> str:
         f"{who}, {setting}, {participle}{adverb}.",
     ]
     if not whole:
-        forms[4:4] = [
+        forms[4:4] = [  # in this place: the order decides what a seed says
             f"{when or where}, {who} {verb}{adverb}." if rng.random() < 0.5 else f"{who} {verb}.",
             f"a shot of {who}, {participle} {where}.",
             f"{who} {verb} {where}.",

@@ -222,10 +222,12 @@ def pipeline(
     from animatrix.generate.pipeline import AniMatrixPipeline
 
     encoder = parts.encoder
-    steps, guidance = 24, 3.0  # nano's
+    usual: dict[str, Any] = {}
     if model.backbone != "nano":
         preset = backbone(model.backbone)
-        steps, guidance = preset.steps, preset.guidance[0]
+        usual = {"usual_steps": preset.steps, "usual_guidance": preset.guidance[0]}
+    if model.guidance is not None:
+        usual["usual_guidance"] = model.guidance
     return AniMatrixPipeline(
         tokenizer=encoder.tokenizer,
         text_encoder=encoder.text_encoder,
@@ -234,8 +236,7 @@ def pipeline(
         transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
         tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder", parts.fixed_tags)),
         expand_timesteps=parts.layout == "expand",
-        usual_steps=steps,
-        usual_guidance=guidance if model.guidance is None else model.guidance,
+        **usual,
     )
 
 

@@ -139,14 +139,16 @@ class Ours:
         if item.keyframes:
             drawn = drawn_reference(item).frames
             pictures = {k: Image.fromarray(drawn[k]) for k in item.keyframes}
-        numbers = {name: value for name, value in self.options.items() if name != "tags"}
-        asked = {name: None if value < 0 else value for name, value in numbers.items()}
+        steps, guidance, tag_guidance = (
+            None if self.options[name] < 0 else self.options[name]
+            for name in ("steps", "guidance", "tag_guidance")
+        )
         try:
             frames = self._pipe(
                 _asked_for(self.options["tags"], item),
-                num_inference_steps=asked["steps"],
-                guidance_scale=asked["guidance"],
-                tag_guidance_scale=asked["tag_guidance"],
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                tag_guidance_scale=tag_guidance,
                 keyframes=pictures,
                 generator=torch.Generator().manual_seed(item.seed),
             ).frames[0]

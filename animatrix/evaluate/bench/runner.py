@@ -114,7 +114,7 @@ def _write_json(path: Path, content: Any) -> None:
         temporary.write_text(json.dumps(content), "utf-8")
 
 
-class _Kept:
+class KeptClip:
     """The clip of an item in the cache: made if it is not there, decoded only if somebody looks at it."""
 
     def __init__(self, made_by: Generator, item: Item, folder: Path) -> None:
@@ -157,12 +157,12 @@ def _score(metric: Metric, unit: Sequence[Sighting]) -> Any:
 def run_unit(plan: Plan, unit: Unit) -> Done:
     """Make the clips of a unit and score them, as far as the cache does not have it."""
     suite = load_suites([unit.suite], plan.language)[0]
-    kept = [_Kept(_made_by(unit.spec), item, plan.cache / "clips") for item in suite.groups[unit.group]]
+    kept = [KeptClip(_made_by(unit.spec), item, plan.cache / "clips") for item in suite.groups[unit.group]]
     judge, named = _judge(plan.reward)
     began = time.perf_counter()
     sightings: dict[str, Sighting] = {}
 
-    def seen(one: _Kept) -> Sighting:
+    def seen(one: KeptClip) -> Sighting:
         if one.item.id not in sightings:
             sightings[one.item.id] = Sighting(one.item, one.clip, judge)
         return sightings[one.item.id]
@@ -178,7 +178,7 @@ def run_unit(plan: Plan, unit: Unit) -> Done:
 
 
 def _kept_score(
-    plan: Plan, metric: Metric, these: Sequence[_Kept], judge: str, seen: Callable[[_Kept], Sighting]
+    plan: Plan, metric: Metric, these: Sequence[KeptClip], judge: str, seen: Callable[[KeptClip], Sighting]
 ) -> Any:
     why = next((one.note["not_made"] for one in these if "not_made" in one.note), None)
     if why is not None:

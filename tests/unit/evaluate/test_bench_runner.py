@@ -52,7 +52,7 @@ def test_a_run_that_was_cut_short_goes_on_and_makes_nothing_twice(tmp_path, monk
         run(plan(tmp_path / "cut", "studio"), 1)
     monkeypatch.setattr(runner, "run_unit", real)
     made = []
-    monkeypatch.setattr(runner._Kept, "_make", _counted(runner._Kept._make, made))
+    monkeypatch.setattr(runner.KeptClip, "_make", _counted(runner.KeptClip._make, made))
     assert written(run(plan(tmp_path / "cut", "studio"), 1), SUITES) == whole
     before = len(made)
     assert 0 < before < 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from animatrix import AniMatrixError, AniMatrixPipeline, Directive
+from animatrix import AniMatrixError, AniMatrixPipeline, Directive, TagEncoder
 from animatrix.generate.guidance import guidance_weights
 
 TAGS = {"camera_move": "pan_left", "impact_frame": "white_frame@5-6"}
@@ -112,3 +112,13 @@ def test_saved_pipeline_loads_in_the_diffusers_layout_and_gives_the_same_clip(ti
     again.set_progress_bar_config(disable=True)
     assert np.array_equal(run(again, directive(**TAGS)), run(tiny_pipeline, directive(**TAGS)))
     assert not list(tiny_model.rglob("*.bin")) and not list(tiny_model.rglob("*.pt"))
+
+
+def test_other_parts_keep_the_settings(tiny_pipeline):
+    settings = {"boundary_ratio": 0.9, "expand_timesteps": True, "usual_steps": 7, "usual_guidance": 1.5}
+    pipe = AniMatrixPipeline(**tiny_pipeline.components, **settings)
+    tags = TagEncoder(dim=16, num_layers=1, num_heads=2)
+    other = pipe.with_parts(tag_encoder=tags)
+    assert {name: other.config[name] for name in settings} == settings
+    assert other.tag_encoder is tags and other.transformer is pipe.transformer
+    assert pipe.tag_encoder is tiny_pipeline.tag_encoder

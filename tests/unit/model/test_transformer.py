@@ -8,6 +8,7 @@ from diffusers import WanTransformer3DModel
 
 from animatrix import Directive
 from animatrix.model import AniMatrixTransformer3DModel, TagEncoder
+from animatrix.model.places import PACE, Places, Plane
 
 TINY = {
     "num_attention_heads": 2,
@@ -117,8 +118,42 @@ def test_places_say_nothing_at_first_and_then_tell_every_token_of_one_noise_apar
     assert torch.equal(placed(**inputs).sample, plain(**inputs).sample)
     with torch.no_grad():
         placed.place_embedding.out.weight.normal_()
-        rows = placed.place_embedding(4, 6)[0, :, 0].flatten(1).T
+        term = placed.place_embedding(torch.zeros(1, 3, 24), torch.zeros(1, 5, 16), 4, 6)
+    rows = term[0, :, 0].flatten(1).T
     assert torch.cdist(rows, rows).add(torch.eye(len(rows)) * 9).min() > 0.05
+
+
+def test_a_plane_starts_at_rest_unless_it_may_start_anywhere_and_goes_where_it_is_driven():
+    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
+    for starts in (False, True):
+        plane = Plane(8, 12, starts)
+        path = plane.path(drive, text)
+        assert bool(path[:, 0].any()) == starts
+        assert path[:, 1:].diff(dim=1).abs().min() > 0
+        assert not torch.equal(plane.path(drive, -text), path)
+        assert not torch.equal(plane.path(-drive, text), path)
+
+
+def test_planes_carry_what_stands_on_them_across_the_picture():
+    places = Places(8, 12)
+    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
+    scenery, figure = places.planes
+    with torch.no_grad():
+        places.silence()
+        for plane in places.planes:
+            plane.driver.weight.zero_()
+        scenery.driver.bias.copy_(torch.tensor([0.25, 0, 0]) / PACE)  # a quarter of the width a frame
+        figure.driver.bias.copy_(torch.tensor([-0.25, 0, 0]) / PACE)  # which the figure keeps up with
+        for plane in places.planes:
+            plane.out.weight.normal_()
+            term = places(drive, text, 2, 4)
+            if plane is scenery:  # what a token looks at, its neighbour to the left looks at a frame later
+                now, later = term[..., :-1, :, 1:], term[..., 1:, :, :-1]
+            else:
+                now, later = term[..., :-1, :, :], term[..., 1:, :, :]
+            torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
+            assert term.std(dim=(1, 3, 4)).min() > 1e-2
+            plane.out.weight.zero_()
 
 
 def test_gradients_reach_every_tag_parameter_after_one_step(wan, encoder, inputs):

@@ -36,10 +36,11 @@ from animatrix.media import Clip
 from animatrix.media.door import written_whole
 from animatrix.prefer.judging import JudgeOfClips, load_judge
 from animatrix.synthetic import render, render_triplet
-from animatrix.synthetic.corpus import SPLITS, draw_tags
+from animatrix.synthetic.corpus import SPLITS
 from animatrix.synthetic.effects import IMPACTS
+from animatrix.synthetic.everyday import draw_exaggeration, draw_tags
 from animatrix.synthetic.failure import FAILURES
-from animatrix.synthetic.triplet import LASTING, Triplet, draw_exaggeration
+from animatrix.synthetic.triplet import LASTING, Triplet
 
 SEED, FRAMES, SIZE = 9_000_000, 25, (160, 96)
 FOILS = ("flicker", "smoothness")

@@ -51,6 +51,7 @@ from animatrix.prefer.amplitude import amplitude
 from animatrix.prefer.floor import change, passes, retention
 from animatrix.prefer.judging import load_judge
 from animatrix.prefer.passage import Passage, Way
+from animatrix.prefer.policy_recipe import SharedScenes
 from animatrix.prefer.reward_task import at_most
 from animatrix.prefer.samples import reward_of, sampler
 from animatrix.prefer.sets import energy, to_planes
@@ -129,6 +130,12 @@ def named(text: str) -> tuple[str, list[Path]]:
     return name, [Path(folder) for folder in folders.split(",")]
 
 
+def shared_scenes(text: str) -> SharedScenes:
+    """``4:51``: four scenes of corpus seed 51."""
+    count, _, seed = text.partition(":")
+    return SharedScenes(count=int(count), seed=int(seed or 0))
+
+
 def read_rows(file: Path) -> dict[str, Row]:
     """By key; a torn last line is passed over."""
     found = {}
@@ -163,7 +170,8 @@ def fill(args: argparse.Namespace, models: Sequence[tuple[str, list[Path]]]) -> 
     file = args.out / "rows.jsonl"
     kept, judge = read_rows(file), load_judge(args.reward)
     fitted = classifier(args, model_path(str(models[0][1][0])) / "vae")
-    rows, settings = [], f"{args.size[0]}x{args.size[1]}x{args.frames}/{args.steps}/{args.guidance:g}"
+    settings = f"{args.size[0]}x{args.size[1]}x{args.frames}/{args.steps}/{args.guidance:g}/{args.scenes}"
+    rows = []
     judged_by = revision(args.reward)
     for name, folders in models:
         for seed in range(args.seeds):
@@ -176,7 +184,7 @@ def fill(args: argparse.Namespace, models: Sequence[tuple[str, list[Path]]]) -> 
                         pipe = load(str(folder))
                         sample = sampler(pipe, args.size, args.steps, args.guidance)
                     slots = pipe.transformer.config.tag_slots
-                    both = held_out(0, "report", number, args.frames, args.size)
+                    both = held_out(0, "report", number, args.frames, args.size, args.scenes)
                     asked, plain = (at_most(d, slots) for d in both)
                     noise = 10 * number + seed
                     clip, twin = sample([asked, plain], [noise, noise])
@@ -307,6 +315,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--size", default="160x96")
     parser.add_argument("--frames", type=int, default=33)
+    parser.add_argument("--scenes", type=shared_scenes, metavar="N[:SEED]", help="the N scenes a model knows")
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument(

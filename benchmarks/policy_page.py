@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from policy import FIRST, named
+from policy import FIRST, named, shared_scenes
 
 from animatrix.generate.run import load
 from animatrix.knowledge import Directive
@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     parser.add_argument("--size", default="160x96")
     parser.add_argument("--frames", type=int, default=33)
+    parser.add_argument("--scenes", type=shared_scenes, metavar="N[:SEED]", help="the N scenes a model knows")
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--rate", type=float, default=24.0)
@@ -88,7 +89,7 @@ def main() -> None:
     folder = args.docs / "preference"
     folder.mkdir(parents=True, exist_ok=True)
     numbers = [number_of(asked) for asked in SHOWN]
-    asked = [held_out(0, "report", n, args.frames, size)[0] for n in numbers]
+    asked = [held_out(0, "report", n, args.frames, size, args.scenes)[0] for n in numbers]
     for name, folders in args.model:
         pipe = load(str(folders[0]))
         directives = [at_most(d, pipe.transformer.config.tag_slots) for d in asked]

@@ -27,14 +27,15 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
 from animatrix.media.door import written_whole
 from animatrix.prefer.merits import TAKES
-from animatrix.prefer.policy_recipe import PolicyData
+from animatrix.prefer.policy_recipe import PolicyData, SharedScenes
 from animatrix.prefer.sets import DEFORMATIONS, LEAST_SEEN, SLOT, pooled_map
 from animatrix.prefer.splits import family_of, kinds_of
-from animatrix.synthetic.corpus import SPLITS, draw_tags, told
+from animatrix.synthetic.corpus import SPLITS, scene_seed, told
+from animatrix.synthetic.everyday import draw_exaggeration, draw_tags, moment, reduced
 from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
 from animatrix.synthetic.scene import complete
 from animatrix.synthetic.studio import Shot
-from animatrix.synthetic.triplet import draw_exaggeration, render_triplet
+from animatrix.synthetic.triplet import render_triplet
 from animatrix.train.data.cards import read_directive
 from animatrix.train.data.shards import Damage, read_tables, write_tables
 
@@ -95,7 +96,7 @@ def on_grid(maps: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def drawn_request(
-    seed: int, split: str, number: int, attempt: int, frames: int
+    seed: int, split: str, number: int, attempt: int, frames: int, scenes: SharedScenes | None = None
 ) -> tuple[Directive, int, str, float]:
     """Directive (without narrative), shot seed, failure kind and severity of a set; draws no picture.
 
@@ -116,36 +117,48 @@ def drawn_request(
     shot_seed, kind = int(rng.integers(1 << 48)), kinds[int(rng.integers(len(kinds)))]
     severity, first, length = float(rng.uniform(0.35, 0.65)), rng.random(), rng.uniform(0.4, 0.6)
     if rng.random() < 0.5:
-        count = max(4, round(length * frames))
-        start = 1 + int(first * max(1, frames - count - 2))
-        tags[field] = f"{value}@{start}-{min(frames - 2, start + count)}"
+        start, end = moment(first, length, frames)
+        tags[field] = f"{value}@{start}-{end}"
+    if scenes is not None:
+        tags, shot_seed = reduced(tags), scene_seed(scenes.seed, number // len(ASKED) % scenes.count)
     document = {"narrative": "", "tags": tags, "frames": frames, "fps": 24.0}
     return Directive.model_validate(document), shot_seed, kind, severity
 
 
+def cast_of(split: str, scenes: SharedScenes | None) -> str:
+    """Whose designs are drawn: those of the split, or of scenes that all splits share."""
+    return family_of("train" if scenes is not None else split)
+
+
 def both_wants(
-    directive: Directive, shot_seed: int, size: tuple[int, int], cast: str, number: int
+    directive: Directive, shot_seed: int, size: tuple[int, int], cast: str, number: int, whole: bool = False
 ) -> tuple[Directive, Directive]:
-    """The complete directive with the studio's sentence about the shot, and the same shot near-physical;
-    draws no picture.
+    """The complete directive with the studio's sentence about the shot, or about the ``whole`` of it, and the
+    same shot near-physical; draws no picture.
     """
     scene = Shot(directive, shot_seed, size, cast).scene
     asked = complete(directive, scene)
     # Each with its own sentence: one that repeats the deformation in words would not fit the other.
     found = [
-        told(scene, d, np.random.default_rng([shot_seed, number])) for d in (asked, near_physical(asked))
+        told(scene, d, np.random.default_rng([shot_seed, number]), whole)
+        for d in (asked, near_physical(asked))
     ]
     return found[0], found[1]
 
 
 def held_out(
-    seed: int, split: str, number: int, frames: int, size: tuple[int, int]
+    seed: int,
+    split: str,
+    number: int,
+    frames: int,
+    size: tuple[int, int],
+    scenes: SharedScenes | None = None,
 ) -> tuple[Directive, Directive]:
     """What set ``number`` asks for, and its near-physical twin, drawing nothing."""
     for attempt in range(_TRIES):
         try:
-            directive, shot_seed, _, _ = drawn_request(seed, split, number, attempt, frames)
-            return both_wants(directive, shot_seed, size, family_of(split), number)
+            directive, shot_seed, _, _ = drawn_request(seed, split, number, attempt, frames, scenes)
+            return both_wants(directive, shot_seed, size, cast_of(split, scenes), number, scenes is not None)
         except AniMatrixError:
             continue
     raise AniMatrixError(Code.UNSUPPORTED_VALUE, f"directive {number} could not be drawn in {_TRIES} tries")
@@ -169,7 +182,9 @@ class AlignedSets:
         self.data, self.split, self.encoder = data, split, encoder
         self.count = int(getattr(data.sets, split))
         (w, h), t = data.size, data.frames
-        self.folder = Path(data.cache) / encoder.fingerprint / f"{split}-s{data.seed}-{w}x{h}x{t}-f{FORMAT}"
+        world = "" if data.scenes is None else f"-w{data.scenes.seed}x{data.scenes.count}"
+        key = f"{split}-s{data.seed}{world}-{w}x{h}x{t}-f{FORMAT}"
+        self.folder = Path(data.cache) / encoder.fingerprint / key
 
     def __len__(self) -> int:
         return self.count
@@ -206,15 +221,16 @@ class AlignedSets:
             temporary.write_text(json.dumps(story, ensure_ascii=False), "utf-8")
 
     def _drawn(self, number: int, attempt: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        size, cast = self.data.size, family_of(self.split)
-        request = drawn_request(self.data.seed, self.split, number, attempt, self.data.frames)
+        size, scenes = self.data.size, self.data.scenes
+        cast = cast_of(self.split, scenes)
+        request = drawn_request(self.data.seed, self.split, number, attempt, self.data.frames, scenes)
         directive, shot_seed, kind, severity = request
         triplet = render_triplet(directive, shot_seed, kind, severity, size, cast)
         films = {name: getattr(triplet, name).clip.frames for name in TAKES}
         apart = np.stack([slots_apart(films[a], films[b]) for a, b in COUPLES])
         if apart[0].max() < LEAST_SEEN or not (apart[0] > APART).any():
             raise AniMatrixError(Code.UNSUPPORTED_VALUE, f"{asked_of(number)} of set {number} cannot be seen")
-        asked, plain = both_wants(directive, shot_seed, size, cast, number)
+        asked, plain = both_wants(directive, shot_seed, size, cast, number, scenes is not None)
         latents = self.encoder.latents(np.stack([films[name] for name in TAKES]))
         shape = (latents.shape[2], latents.shape[3], latents.shape[4])
         failing = triplet.collapsed.truth.failure_map

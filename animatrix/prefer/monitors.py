@@ -51,7 +51,7 @@ class Monitor:
     ) -> None:
         self.judge = judge
         numbers = range(FIRST, FIRST + probe.clips)
-        both = [held_out(data.seed, "tune", n, data.frames, data.size) for n in numbers]
+        both = [held_out(data.seed, "tune", n, data.frames, data.size, data.scenes) for n in numbers]
         self.tags = [asked_of(n) for n in numbers]
         self.asked, self.plain = ([at_most(pair[i], tags) for pair in both] for i in (0, 1))
         self.seeds = [draws.number(seed, "monitor", n) >> 1 for n in numbers]

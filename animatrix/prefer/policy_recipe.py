@@ -160,6 +160,16 @@ class PolicyVotes(Section):
     share: float = Field(default=0.2, gt=0, lt=1)
 
 
+class SharedScenes(Section):
+    """The scenes of a model that knows few: ``count`` of them by turns, those of corpus ``seed``, whole
+    figures and little else varied, as in the ``deformed`` world; the narrative says which is meant. They are
+    then the same in all splits: what is held out are directives.
+    """
+
+    count: PositiveInt
+    seed: int = Field(default=0, ge=0)
+
+
 class PolicyData(Section):
     """Pairs; see :mod:`animatrix.prefer.policy_data`.
 
@@ -167,6 +177,7 @@ class PolicyData(Section):
         size, frames: of all clips; frames are 4n+1.
         thin: share of pairs whose directive keeps only some of its tags besides the deformation.
         silent: share of pairs whose narrative is left out.
+        scenes: that sets share; None: each has its own, of the cast of its split.
         cache: folder of encoded pairs.
         workers: processes of ``animatrix prefer pairs``.
     """
@@ -176,6 +187,7 @@ class PolicyData(Section):
     frames: PositiveInt = 33
     sets: PolicySets = PolicySets()
     shares: SetShares = SetShares()
+    scenes: SharedScenes | None = None
     samples: SamplesRecipe | None = None
     votes: PolicyVotes | None = None
     thin: Share = 0.5

@@ -194,7 +194,7 @@ def make_samples(
                     "give another data.samples.folder",
                 )
             continue
-        asked, plain = held_out(data.seed, "train", FIRST + number, data.frames, data.size)
+        asked, plain = held_out(data.seed, "train", FIRST + number, data.frames, data.size, data.scenes)
         none = number % PLAIN == PLAIN - 1
         directive = at_most(plain if none else asked, tags)
         first = settings.seed + 1000 * number

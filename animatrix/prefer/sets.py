@@ -19,9 +19,10 @@ from animatrix.prefer.negatives import NEGATIVES
 from animatrix.prefer.pairs import Member, Pair, Provenance, clip_name, directive_name, pairs_of
 from animatrix.prefer.passage import Passage
 from animatrix.prefer.splits import family_of, kinds_of
-from animatrix.synthetic.corpus import SPLITS, draw_tags
+from animatrix.synthetic.corpus import SPLITS
+from animatrix.synthetic.everyday import draw_exaggeration, draw_tags
 from animatrix.synthetic.studio import render
-from animatrix.synthetic.triplet import draw_exaggeration, render_triplet
+from animatrix.synthetic.triplet import render_triplet
 from animatrix.train.draws import number as seed_of
 
 CELL, SLOT = 8, 4  # pixels a side, and frames, of one cell of a failure map: those of nano's latents

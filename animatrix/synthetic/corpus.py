@@ -9,9 +9,8 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
-from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.drawable import RENDERABLE
-from animatrix.synthetic.effects import IMPACTS
+from animatrix.synthetic.everyday import draw_exaggeration, draw_moment, draw_tags, pick, reduced
 from animatrix.synthetic.mixture import PAIRS, together
 from animatrix.synthetic.narrative import narrate
 from animatrix.synthetic.scene import Scene, complete
@@ -26,41 +25,10 @@ SPLITS: dict[str, tuple[int, str]] = {
     "report": (2, "held_out"),
 }
 
-WORLDS = ("everyday", "wide", "varied", "little")
-# What the little world leaves alone, and the nearest of its actions for those it has not.
-_LEFT_ALONE = {
-    "shot_scale": "full",
-    "line_style": "clean_uniform",
-    "shading_steps": "one_step",
-    "layer_parallax": "single_plane",
-    "graphic_device": "none",
-    "natural_effect": "none",
-    "finish": "none",
-}
-_LITTLE_ACTIONS = {"dash": "run", "speak": "gesture", "react": "gesture", "turn": "idle"}
+WORLDS = ("everyday", "wide", "varied", "little", "deformed")
+# How often values are drawn that may not go together, before an everyday shot stands in.
+_TRIES = {"varied": 4, "deformed": 12}
 _SCENES = 7  # key of the stream of scenes that items share
-
-_STILL_ACTIONS = ("idle", "gesture")
-_ACTIONS = (
-    "idle",
-    "speak",
-    "speak",
-    "gesture",
-    "gesture",
-    "react",
-    "turn",
-    "walk",
-    "walk",
-    "walk",
-    "run",
-    "run",
-    "run",
-    "dash",
-    "jump",
-    "jump",
-)
-_MOVES = ("fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back", "follow")
-_CADENCES = ("ones", "twos", "threes", "fours_or_slower", "still")
 
 
 @dataclass(frozen=True)
@@ -82,86 +50,14 @@ class Still:
     scene: Scene
 
 
-def _pick(rng: np.random.Generator, options):
-    return options[int(rng.integers(len(options)))]
-
-
-def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, object]:
-    """Balanced tags of one shot: camera move and cadence uniform, the rest plausible for them."""
-    move, cadence = _pick(rng, _MOVES), _pick(rng, _CADENCES)
-    if cadence == "still":
-        action = _pick(rng, _STILL_ACTIONS)
-    elif move == "follow":
-        action = _pick(rng, ("walk", "run", "run", "dash"))
-    elif move in ("track_up", "track_back"):
-        action = _pick(rng, ("idle", "speak", "gesture", "react", "turn", "jump", "walk"))
-    else:
-        action = _pick(rng, _ACTIONS)
-    scales: tuple[str, ...]
-    if action in TRAVELS:
-        scales = ("full", "full", "medium_long", "medium") if move == "follow" else ("full", "full", "long")
-    elif action == "jump":
-        scales = ("full", "full", "long")
-    else:
-        scales = ("full", "full", "medium_long", "medium", "medium_close", "close_up", "close_up")
-    tags: dict[str, object] = {
-        "camera_move": move,
-        "drawing_cadence": cadence,
-        "action": action,
-        "shot_scale": _pick(rng, scales),
-        "camera_shake": "steady",
-        "layer_parallax": "single_plane",
-        "palette": _pick(
-            rng, ("natural",) * 14 + ("vivid", "vivid", "pastel", "pastel", "muted", "monochrome")
-        ),
-        "line_style": _pick(rng, ("clean_uniform",) * 9 + ("bold_outline", "hairline", "lineless")),
-        "shading_steps": _pick(rng, ("one_step",) * 6 + ("no_shadow", "two_step")),
-        "graphic_device": "none",
-        "natural_effect": "none",
-        "finish": "none",
-        "impact_frame": "none",
-    }
-    if move == "follow":
-        tags["move_speed"] = (
-            {"walk": "medium_move"}.get(action, "quick") if cadence != "still" else "medium_move"
-        )
-    elif move != "fix":
-        tags["move_speed"] = _pick(rng, ("slow_move", "medium_move", "medium_move", "quick"))
-        if move.startswith(("pan", "tilt")) and rng.random() < 0.12:
-            tags["layer_parallax"] = _pick(rng, ("contact_multi", "multiplane"))
-    last = round(frames * 24 / fps) - 1
-    if last >= 8 and rng.random() < 0.36:
-        span = int(rng.integers(1, 4))
-        lo, hi = max(2, int(0.3 * last)), max(3, int(0.8 * last) - span)
-        first = int(rng.integers(lo, max(lo + 1, hi)))
-        tags["impact_frame"] = f"{_pick(rng, tuple(IMPACTS))}@{first}-{first + span - 1}"
-        if rng.random() < 0.15:
-            tags["camera_shake"] = "screen_shake"
-    elif rng.random() < 0.08:
-        tags["camera_shake"] = "handheld"
-    r = rng.random()
-    if r < 0.07 and cadence != "still":
-        tags["graphic_device"] = "focus_lines"
-    elif r < 0.11 and action in ("run", "dash") and move in ("follow", "fix"):
-        tags["graphic_device"] = "speed_line_background"
-    r = rng.random()
-    if r < 0.12 and cadence != "still":
-        tags["natural_effect"] = _pick(rng, ("petals_leaves", "snow", "rain"))
-    r = rng.random()
-    if r < 0.10:
-        tags["finish"] = _pick(rng, ("film_grain", "vignette", "para"))
-    if tags["palette"] == "natural" and rng.random() < 0.06:
-        tags["lighting"] = "backlight"
-    if action == "jump" and cadence != "still" and rng.random() < 0.5:
-        tags["body_deformation"] = "squash_stretch"
-    if tags["palette"] == "monochrome":
-        tags["lighting"] = "flat_even"
-    return tags
-
-
 def told(scene: Scene, directive: Directive, rng: np.random.Generator, whole: bool = False) -> Directive:
     """The directive with a sentence about the scene, or about the whole of it."""
     return directive.model_copy(update={"narrative": narrate(scene, directive, rng, whole=whole)})
+
+
+def scene_seed(seed: int, number: int) -> int:
+    """Shot seed of scene ``number`` of those that items of corpus ``seed`` share."""
+    return int(np.random.default_rng([seed, _SCENES, number]).integers(1 << 48))
 
 
 class Corpus:
@@ -173,7 +69,9 @@ class Corpus:
             shows every drawable value of every field, fields and values uniform: one staged value an item,
             the rest chosen by the seed; ``varied`` asks one or two drawable values, all alike often, of an
             everyday shot; ``little`` is everyday reduced to whole figures, five actions, and the variables
-            that :mod:`animatrix.caption` measures: camera, cadence, shake, impact frames, palette.
+            that :mod:`animatrix.caption` measures: camera, cadence, shake, impact frames, palette;
+            ``deformed`` is the little world with a body deformation or a smear in every item, in half of
+            them at a moment of its own.
         field: in the wide world, the field whose values are staged, instead of any.
         split: ``train`` never shows the held-out families; ``tune`` and ``report`` show only those designs,
             with seeds of their own.
@@ -219,28 +117,29 @@ class Corpus:
         shot_seed = int(rng.integers(1 << 48))
         if self.scenes:
             cast = SPLITS["train"][1]
-            shot_seed = int(np.random.default_rng([self.seed, _SCENES, i % self.scenes]).integers(1 << 48))
-        if self.world == "varied":
-            for _ in range(4):
-                asked = self._varied(rng)
-                try:
-                    return Shot(asked, shot_seed, self.size, cast), rng
-                except AniMatrixError:  # values that do not go together after all
-                    continue
+            shot_seed = scene_seed(self.seed, i % self.scenes)
+        for _ in range(_TRIES.get(self.world, 0)):
+            try:
+                return Shot(self._tried(rng), shot_seed, self.size, cast), rng
+            except AniMatrixError:  # values that do not go together after all
+                continue
         return Shot(self._asked(rng), shot_seed, self.size, cast), rng
 
-    def _varied(self, rng: np.random.Generator) -> Directive:
+    def _tried(self, rng: np.random.Generator) -> Directive:
         ground = draw_tags(rng, self.frames, self.fps)
+        if self.world == "deformed":
+            return self._directive(draw_moment(rng, reduced(draw_exaggeration(rng, ground)), self.frames))
         count = int(rng.integers(1, 3))
         return together(rng, PAIRS, count, self.frames, self.fps, ground) or self._asked(rng)
 
     def _asked(self, rng: np.random.Generator) -> Directive:
         if self.world == "wide":
-            name = self.field or _pick(rng, tuple(RENDERABLE))
-            return staged(name, _pick(rng, RENDERABLE[name]), self.frames, self.fps)
+            name = self.field or pick(rng, tuple(RENDERABLE))
+            return staged(name, pick(rng, RENDERABLE[name]), self.frames, self.fps)
         tags = draw_tags(rng, self.frames, self.fps)
-        if self.world == "little":
-            tags |= _LEFT_ALONE | {"action": _LITTLE_ACTIONS.get(str(tags["action"]), tags["action"])}
+        return self._directive(reduced(tags) if self.world in ("little", "deformed") else tags)
+
+    def _directive(self, tags: dict[str, object]) -> Directive:
         return Directive.model_validate(
             {"narrative": "", "tags": tags, "frames": self.frames, "fps": self.fps}
         )

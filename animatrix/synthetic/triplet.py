@@ -14,8 +14,8 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
-from animatrix.synthetic.corpus import SPLITS, draw_tags, told
-from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
+from animatrix.synthetic.corpus import SPLITS, told
+from animatrix.synthetic.everyday import draw_exaggeration, draw_tags
 from animatrix.synthetic.failure import FAILURES, WHOLE, Failure
 from animatrix.synthetic.scene import complete, stream
 from animatrix.synthetic.studio import Shot, Take
@@ -194,36 +194,6 @@ def _without_deformation(d: Directive) -> Directive:
         doc["tags"][name] = [{"value": "none", "span": None}]
     doc["tags"]["deformation_intensity"] = [{"value": "on_model", "span": None}]
     return Directive.model_validate(doc)
-
-
-_LEVELS = ("pronounced", "pronounced", "pronounced", "extreme", "extreme", "subtle_push")
-_FAST = ("strike", "slash", "dash", "jump", "dodge_guard", "fall", "dance", "run", "react", "cast")
-
-
-def draw_exaggeration(rng: np.random.Generator, tags: dict[str, object]) -> dict[str, object]:
-    """The tags of a corpus shot turned into a shot with one deformation or smear in it."""
-    tags = dict(tags)
-    action = _FAST[int(rng.integers(len(_FAST)))]
-    value_index = float(rng.random())
-    if rng.random() < 0.62:
-        names = tuple(ENVELOPES)
-        tags["body_deformation"] = names[int(value_index * len(names))]
-    else:
-        names = tuple(SMEARS)
-        tags["smear_technique"] = names[int(value_index * len(names))]
-        tags.pop("body_deformation", None)
-    tags["deformation_intensity"] = _LEVELS[int(rng.integers(len(_LEVELS)))]
-    tags |= {"action": action, "impact_frame": "none", "graphic_device": "none", "camera_shake": "steady"}
-    if tags["drawing_cadence"] == "still":
-        tags["drawing_cadence"] = "twos"
-    if tags["camera_move"] == "follow" and action not in ("run", "dash"):
-        tags["camera_move"] = "fix"
-        tags.pop("move_speed", None)
-    tags["shot_scale"] = "full"
-    if tags.get("body_deformation") == "face_exaggeration":
-        tags["shot_scale"] = ("medium", "medium_close", "close_up")[int(rng.integers(3))]
-        tags["action"] = "react"
-    return tags
 
 
 class TripletCorpus:

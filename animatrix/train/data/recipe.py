@@ -57,7 +57,7 @@ class SourceRecipe(Section):
     """
 
     name: str = Field(pattern=r"^[\w.-]+$")
-    world: Literal["everyday", "wide", "varied", "little"] = "everyday"
+    world: Literal["everyday", "wide", "varied", "little", "deformed"] = "everyday"
     seed: int = Field(default=0, ge=0)
     size: tuple[PositiveInt, PositiveInt] = (160, 96)
     frames: PositiveInt = 33

@@ -14,7 +14,9 @@ from animatrix import Directive
 from animatrix.media import Clip
 from animatrix.prefer.aligned import ASKED, asked_of, held_out
 from animatrix.prefer.policy_data import KINDS, KNOWN_GAP, log_odds, scores_of, won
+from animatrix.prefer.policy_recipe import SharedScenes
 from animatrix.prefer.sets import DEFORMATIONS
+from animatrix.synthetic import Corpus
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +205,16 @@ def test_held_out_directives_are_of_other_numbers_and_both_wants():
     assert {k: v for k, v in asked.tags.items() if k not in (*DEFORMATIONS, "deformation_intensity")} == {
         k: v for k, v in plain.tags.items() if k not in (*DEFORMATIONS, "deformation_intensity")
     }
+
+
+def test_sets_of_shared_scenes_show_those_under_every_deformation():
+    corpus, scenes = Corpus(5, world="deformed", scenes=2), SharedScenes(count=2, seed=5)
+    for n in range(3):
+        design = corpus._shot(n)[0].scene.design
+        asked, plain = held_out(0, "tune", len(ASKED) * n + 6, 33, small.SIZE, scenes)
+        for directive in (asked, plain):
+            assert f"{design.outfit_color} {design.outfit}" in directive.narrative
+            assert directive.values("shot_scale") == ("full",)
 
 
 def test_scores_of_a_gap_are_even_about_fifty():

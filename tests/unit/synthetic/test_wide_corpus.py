@@ -70,3 +70,14 @@ def test_the_little_world_shows_whole_figures_and_varies_what_is_measured():
     assert {d.values(name) for d in asked for name in ("finish", "natural_effect", "graphic_device")} == {
         ("none",)
     }
+
+
+def test_the_deformed_world_deforms_every_item_and_says_of_half_of_them_when():
+    asked = [Corpus(0, world="deformed", scenes=3).request(i) for i in range(60)]
+    rows = [
+        next(d.tags[n][0] for n in ("body_deformation", "smear_technique") if d.values(n) != ("none",))
+        for d in asked
+    ]
+    assert len({row.value for row in rows}) >= 12 and 15 <= sum(row.span is not None for row in rows) <= 45
+    assert {d.values("shot_scale") for d in asked} == {("full",)}
+    assert {d.values("action")[0] for d in asked} <= {"gesture", "walk", "run", "jump"}

@@ -77,7 +77,9 @@ def generate(
         float | None, typer.Option(help="How strongly the tags are followed (default: as --guidance).")
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Length in frames, 4n+1 (default 33).")] = None,
-    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "160x96",
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT in pixels (default: the model's own).")
+    ] = None,
     keyframe: Annotated[
         list[str] | None,
         typer.Option(help="INDEX=IMAGE: a given picture at an exact frame; repeat for more."),
@@ -147,7 +149,7 @@ def generate(
             steps=steps,
             guidance=guidance,
             tag_guidance=tag_guidance,
-            size=parse_size(size),
+            size=None if size is None else parse_size(size),
             keyframes=dict(_keyframe(k) for k in keyframe or []),
             negative_prompt=negative,
             sigmas=_sigmas(sigmas),

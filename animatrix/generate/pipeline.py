@@ -28,10 +28,10 @@ from animatrix.generate.conditioning import given_pictures, latent_statistics, l
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import check_finite, check_parts, check_request, checked_schedule
 from animatrix.knowledge import Directive
+from animatrix.model.presets import usual_size
 from animatrix.model.tags import TagEmbeds, TagEncoder
 from animatrix.model.text import encode_text
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
-from animatrix.model.vae import AutoencoderNano
 
 log = logging.getLogger(__name__)
 Picture = PIL.Image.Image | np.ndarray
@@ -206,9 +206,8 @@ class AniMatrixPipeline(WanPipeline):
         check_parts(self)
         model = self.any_expert
         layout = layout_of(model, self.vae, self.config.expand_timesteps)
-        usual = (96, 160) if isinstance(self.vae, AutoencoderNano) else (480, 832)
-        height = usual[0] if height is None else height
-        width = usual[1] if width is None else width
+        usual = usual_size(type(self.vae).__name__)
+        width, height = usual[0] if width is None else width, usual[1] if height is None else height
         steps = self.config.usual_steps if num_inference_steps is None else num_inference_steps
         guidance_scale = self.config.usual_guidance if guidance_scale is None else guidance_scale
         frames = check_request(self, directives, height, width, keyframes)

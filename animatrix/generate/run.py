@@ -48,7 +48,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that decides the bytes of a clip. Steps and guidance: the model's usual ones for None."""
+    """Everything that decides the bytes of a clip. No steps, guidance or size: the model's usual ones."""
 
     directive: Directive
     model: str = "nano"
@@ -56,7 +56,7 @@ class Request:
     steps: int | None = None
     guidance: float | None = None
     tag_guidance: float | None = None
-    size: tuple[int, int] = (160, 96)
+    size: tuple[int, int] | None = None
     keyframes: dict[int, Path] = field(default_factory=dict)
     negative_prompt: str = ""
     sigmas: tuple[float, ...] | None = None
@@ -169,7 +169,8 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
         asked = request.directive
         frames = asked.frames if asked.fps == FPS else asked.to_fps(FPS).frames
         passes = 3 if request.batch_guidance else 1
-        need = need_of(path, frames, request.size, dtype, engine.offload, passes)
+        size = request.size or _usual_size(path)
+        need = need_of(path, frames, size, dtype, engine.offload, passes)
         check_fit(need, available_on(device), device, engine.offload, dtype)
         if engine.offload != "none":  # what the GPU does not hold lies in the machine's memory
             stored = Need(need.weights, 0, sum(need.weights.values()))
@@ -190,6 +191,13 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
     elif device != "cpu":
         pipe.to(device)
     return pipe
+
+
+def _usual_size(folder: Path) -> tuple[int, int]:
+    from animatrix.model.presets import usual_size
+
+    file = folder / "vae" / "config.json"
+    return usual_size(json.loads(file.read_text("utf-8")).get("_class_name", "") if file.is_file() else "")
 
 
 def _adapt(pipe: Any, engine: Engine) -> None:
@@ -259,6 +267,7 @@ def generate(
         judge: what each is worth, its ``score`` the larger the better; needed for more than one.
     """
     from animatrix.generate.report import read_back
+    from animatrix.model.presets import usual_size
 
     directive = request.directive if request.directive.fps == FPS else request.directive.to_fps(FPS)
     images = {i: _read_image(p) for i, p in request.keyframes.items()}
@@ -276,6 +285,7 @@ def generate(
     pipe.set_progress_bar_config(disable=True)
     steps = pipe.config.usual_steps if request.steps is None else request.steps
     guidance = pipe.config.usual_guidance if request.guidance is None else request.guidance
+    size = request.size or usual_size(type(pipe.vae).__name__)
     request = replace(request, steps=steps, guidance=guidance)
     total = len(request.sigmas) if request.sigmas else steps
 
@@ -286,7 +296,7 @@ def generate(
 
     clip, seed, judged = None, request.seed, []
     for number in range(candidates):
-        made = _made(request, directive, pipe, images, request.seed + number, step_end)
+        made = _made(request, directive, pipe, images, size, request.seed + number, step_end)
         lap("generate")
         if judge is not None:
             judged.append({"seed": request.seed + number, **judge(made, directive)})
@@ -309,7 +319,7 @@ def generate(
         "steps": total,
         "guidance": guidance,
         "tag_guidance": guidance if request.tag_guidance is None else request.tag_guidance,
-        "size": list(request.size),
+        "size": list(size),
         "taxonomy_version": directive.taxonomy_version,
         "negative": request.negative_prompt,
         "sigmas": request.sigmas and list(request.sigmas),
@@ -333,6 +343,7 @@ def _made(
     directive: Directive,
     pipe: Any,
     images: dict[int, np.ndarray],
+    size: tuple[int, int],
     seed: int,
     step_end: Callable[[Any, int, int, dict], dict],
 ) -> Clip:
@@ -342,8 +353,8 @@ def _made(
     try:
         frames = pipe(
             directive,
-            width=request.size[0],
-            height=request.size[1],
+            width=size[0],
+            height=size[1],
             num_inference_steps=request.steps,
             guidance_scale=request.guidance,
             tag_guidance_scale=request.tag_guidance,
@@ -357,7 +368,7 @@ def _made(
     except torch.OutOfMemoryError:
         raise AniMatrixError(
             Code.OUT_OF_MEMORY,
-            f"memory ran out while {directive.frames} frames of {'x'.join(map(str, request.size))} were made",
+            f"memory ran out while {directive.frames} frames of {'x'.join(map(str, size))} were made",
             "try --offload model or group, or a smaller size or length",
         ) from None
     return clip_of(frames)

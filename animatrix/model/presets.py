@@ -74,6 +74,11 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
+def usual_size(vae: str) -> tuple[int, int]:
+    """Width and height in pixels that models with an autoencoder of this class are usually sampled at."""
+    return (160, 96) if vae == "AutoencoderNano" else (832, 480)
+
+
 def backbone(name: str) -> Preset:
     """The backbone ``name``.
 

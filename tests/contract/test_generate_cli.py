@@ -48,11 +48,13 @@ def test_what_is_not_said_is_the_models_own(tiny_pipeline, tmp_path, capsys):
         tiny_pipeline.save_pretrained(tmp_path / "model", safe_serialization=True)
     finally:
         tiny_pipeline.register_to_config(**known)
-    args = ["generate", "A girl runs.", *BASE[:-2], "--model", str(tmp_path / "model"), "--json"]
-    for said, steps, guidance in ([], 3, 1.5), (["--steps", "2", "--guidance", "4"], 2, 4):
+    args = ["generate", "A girl runs.", "--frames", "5", "--model", str(tmp_path / "model"), "--json"]
+    other = ["--steps", "2", "--guidance", "4", "--size", "32x48"]
+    for said, steps, guidance, size in ([], 3, 1.5, [160, 96]), (other, 2, 4, [32, 48]):
         assert main([*args, *said, "--out", str(tmp_path / "clip.mp4")]) == 0
         printed = json.loads(capsys.readouterr().out)
         assert (printed["steps"], printed["guidance"], printed["tag_guidance"]) == (steps, guidance, guidance)
+        assert printed["size"] == size
 
 
 def test_same_bytes_in_separate_processes(tiny_model, tmp_path):

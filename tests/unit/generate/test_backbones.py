@@ -31,6 +31,7 @@ from transformers import (
 
 from animatrix import AniMatrixError, AniMatrixPipeline, Directive, TagEncoder
 from animatrix.generate.conditioning import given_pictures, layout_of
+from animatrix.model.presets import usual_size
 
 NARRATIVE = "A girl runs over a rooftop."
 FRAMES, SIDE = 9, 32
@@ -255,6 +256,7 @@ def test_wan_is_sampled_as_its_own_pipelines_do():
     ours = AniMatrixPipeline.from_wan(WanPipeline(**parts("2.1-t2v"))).config
     assert ours.usual_steps == usual["num_inference_steps"].default
     assert ours.usual_guidance == usual["guidance_scale"].default
+    assert usual_size("AutoencoderKLWan") == (usual["width"].default, usual["height"].default)
 
 
 def test_diffusers_opens_a_saved_pipeline_as_ours(tiny_model):

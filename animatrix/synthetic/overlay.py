@@ -56,7 +56,6 @@ class Overlay:
         self._placed: dict[int, Placed] = {}
         self._signs: dict[tuple, Cel | None] = {}
         self._last: tuple | None = None
-        self._track: np.ndarray | None = None
 
     # --- where things are
 
@@ -96,9 +95,7 @@ class Overlay:
         return pose
 
     def _matrix(self, t: int) -> np.ndarray:
-        if self._track is None:
-            self._track = self.shot._figure_path(self.shot.path.matrices())
-        return self._track[t]
+        return self.shot.figure_path[t]
 
     def _points(self, t: int, moment: int) -> dict[str, np.ndarray]:
         """Feet, chest, head and hand on the screen at frame ``t``."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -14,43 +15,37 @@ import numpy as np
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
-from animatrix.synthetic import effects
-from animatrix.synthetic.acting import TRAVELS
-from animatrix.synthetic.camera import PARALLAX, CameraPath, film, relative
+from animatrix.synthetic.camera import CameraPath, film
 from animatrix.synthetic.company import company_of, lay_company
 from animatrix.synthetic.costume import Costume
 from animatrix.synthetic.deform import Job
-from animatrix.synthetic.devices import GROUNDS, Ground, motion_lines
 from animatrix.synthetic.drawable import SHOT_SCALES
-from animatrix.synthetic.failure import REDRAWN, Failure, figure_cel, reshoot
+from animatrix.synthetic.exposure import Exposure
+from animatrix.synthetic.failure import REDRAWN, Failure, figure_cel
 from animatrix.synthetic.finishing import Finishing, paintbox_of, steps_of, style_of
 from animatrix.synthetic.framing import (
-    LENS_ENLARGES,
     PROPORTIONS,
-    aimed_at_hand,
     angle_of,
     body_of,
     compose_set,
     figure_drawn,
-    heads_of,
     tilt_of,
 )
 from animatrix.synthetic.ink import Cel, trace
+from animatrix.synthetic.layout import lay_out, regions
 from animatrix.synthetic.modelled import Model, is_modelled
 from animatrix.synthetic.overlay import Overlay
-from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.performance import Performance
 from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.retouch import Retouch, State, grey
-from animatrix.synthetic.scene import complete, resolve, stream
-from animatrix.synthetic.sheet import drawing_ids, expose
+from animatrix.synthetic.scene import resolve, stream
+from animatrix.synthetic.sheet import expose
 from animatrix.synthetic.smear import blur_along, stack
 from animatrix.synthetic.stage import Layer, Stage
-from animatrix.synthetic.stand import lay_book, lay_cel, over, shoot
-from animatrix.synthetic.stunts import STUNT_EVENTS
-from animatrix.synthetic.timing import boiled, direct, ids_of, moments_of, slid
-from animatrix.synthetic.truth import Event, Truth
+from animatrix.synthetic.stand import lay_cel
+from animatrix.synthetic.timing import boiled, direct, moments_of, slid
+from animatrix.synthetic.truth import Truth
 
 SIZES = (16, 4096)
 MAX_FRAMES = 2400
@@ -73,7 +68,6 @@ class Take:
 
 
 AS_INTENDED = Take()
-EVENTS = {"jump": "landing", "react": "shock", "turn": "turn", "dash": "burst"} | STUNT_EVENTS
 
 
 def render(
@@ -94,18 +88,6 @@ def render(
         AniMatrixError: UNSUPPORTED_VALUE for a tag that cannot be drawn, BAD_OPTION for seed, size or length.
     """
     return Shot(directive, seed, size, cast).film()
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where things stand in frame 0, in px: head, ground line, enlargement and horizon of the set."""
-
-    head_px: float
-    ground_y: float
-    anchor_x: float
-    zoom: float
-    horizon: float
-    travel: float  # screen px per head travelled
 
 
 class Shot:
@@ -157,7 +139,7 @@ class Shot:
         self.moments = moments_of(scene, self.cadenced)
         self.oversample = 2.0 if max(size) <= 320 else 1.5
         self.style = style_of(scene.plan)
-        self.layout = self._lay_out()
+        self.layout = lay_out(self)
         small = self.layout.head_px < 22
         self.costume = Costume.make(
             scene.design, self.box, steps_of(scene.plan), 1.16 if small else 1.0, self.style.ink
@@ -172,7 +154,6 @@ class Shot:
         self.company = company_of(self)
         self.model = Model(self) if is_modelled(scene) else None
         self._cels: dict[tuple[int, State, int | None], Cel | None] = {}
-        self._set: list[Layer] | None = None
         self._maps: dict[tuple[int, State], Cel | None] = {}
 
     def again(self, take: Take) -> Shot:
@@ -189,68 +170,26 @@ class Shot:
 
     # --- layout
 
-    def _lay_out(self) -> Layout:
-        w, h = self.size
-        s, path = self.scene, self.path
-        tall, crown, zoom = SHOT_SCALES[s.shot_scale]
-        if s.action == "jump" and s.shot_scale == "full":  # room for the flight
-            tall, crown = tall * 0.84, crown + tall * 0.16 + 0.035
-        zoom *= LENS_ENLARGES.get((*s.direction.values("lens_perspective"), "normal_lens")[0], 1.0)
-        middle = 1 / float(np.sqrt(path.zoom[-1]))  # the asked framing is met half way through a zoom
-        heads = heads_of(s) + 0.10
-        tall = tall * (heads / 5.0 if s.shot_scale != "full" else 1.0)
-        head_px = tall / heads * h * middle
-        settled = path.offset[s.frames // 4 :]  # framed for the later part: a move arrives at its subject
-        drift = settled.mean(0)
-        ground_y = (0.5 + (crown + tall - 0.5) * middle) * h + drift[1]
-        horizon = 0.5 + (angle_of(s).horizon - 0.5) * middle + drift[1] / h
-        base = self.performance.pose(0.0).x
-        travelled = np.array([self.performance.pose(t / s.fps).x - base for t in range(s.frames)])
-        travel = head_px * s.facing
-        if self.follows:
-            travel = 0.0
-        elif "follow_pan" in s.camera_moves and travelled[-1] > 0:  # the frame keeps to the figure
-            travel = float(path.offset[-1, 0]) / float(travelled[-1])
-        elif s.action in TRAVELS and travelled[-1] > 0:
-            room = 0.60 * w + abs(float(path.offset[-1, 0]))
-            travel *= min(1.0, room / (head_px * float(travelled[-1])))
-        seen = float((travel * travelled).mean()) - (0.0 if self.follows else float(drift[0]))
-        anchor = s.target * w - seen
-        if s.shot_scale == "insert":
-            anchor, ground_y = aimed_at_hand(
-                self.performance.pose(0.5 * s.frames / s.fps), s, head_px, self.size
-            )
-        return Layout(head_px, ground_y, anchor, zoom * middle, horizon, travel)
-
-    def _regions(self) -> dict[str, tuple[float, float, float, float]]:
+    @cached_property
+    def regions(self) -> dict[str, tuple[float, float, float, float]]:
         """Frame-0 rectangle that each layer must cover over the whole shot."""
-        w, h = self.size
-        out = {}
-        corners = np.array([[-1.5, -1.5], [w + 0.5, -1.5], [-1.5, h + 0.5], [w + 0.5, h + 0.5]])
-        for name, k in PARALLAX.items():
-            m = self.path.matrices(k if self.separate or name == "book" else 1.0)
-            if self.path.roll is None:
-                inv = (corners[None] - m[:, None, :, 2]) / m[:, None, :1, 0]
-            else:
-                inv = (corners[None] - m[:, None, :, 2]) @ np.linalg.inv(m[:, :, :2]).transpose(0, 2, 1)
-            lo, hi = np.floor(inv.min((0, 1))) - 1, np.ceil(inv.max((0, 1))) + 2
-            out[name] = (float(lo[0]), float(lo[1]), float(hi[0]), float(hi[1]))
-        return out
+        return regions(self)
 
     @property
     def separate(self) -> bool:
         """True when the set is shot as several layers."""
         return self.scene.layer_parallax != "single_plane"
 
-    def paint_set(self) -> list[Layer]:
-        """Paint all layers of the set, back to front; the book, if any, is last."""
+    @cached_property
+    def painted(self) -> list[Layer]:
+        """All layers of the set, back to front; the book, if any, is last."""
         s = self.scene
         stage = Stage(
             self.box,
             stream(self.seed, 4),
             self.size,
             self.layout.zoom,
-            self._regions(),
+            self.regions,
             self.separate,
             self.oversample,
             self.layout.horizon,
@@ -391,9 +330,26 @@ class Shot:
         if self.follows:
             w, h = self.size
             return (-8.0, -8.0, w + 8.0, h + 8.0)
-        return self._regions_main
+        return self.regions["main"]
 
     # --- the stand
+
+    @cached_property
+    def air_moments(self) -> np.ndarray:
+        """Effects share the figure's sheet: one rhythm a shot; over a held figure they go on twos."""
+        s = self.scene
+        if all(c == "still" for c, _, _ in s.cadence):
+            return expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
+        return self.cadenced
+
+    @cached_property
+    def figure_path(self) -> np.ndarray:
+        """Matrices ``float [T,2,3]`` of the figure's plane."""
+        path = self.path
+        if not self.follows:
+            return slid(self, path.matrices() if path.spread is None else path.figure_matrices())
+        fixed = CameraPath(np.zeros_like(path.offset), path.zoom, path.shake, self.size, path.roll)
+        return slid(self, fixed.figure_matrices())
 
     def film(self) -> tuple[Clip, Truth]:
         """Expose every frame and strike the print."""
@@ -404,220 +360,10 @@ class Shot:
 
     def expose(self) -> tuple[np.ndarray, Truth]:
         """Frames ``uint8 [T,H,W,3]`` as they leave the stand, with their truth."""
-        s, (w, h) = self.scene, self.size
-        self._regions_main = self._regions()["main"]
-        if self._set is None:
-            self._set = self.paint_set()
-        layers = self._set
-        paths = {
-            layer.name: self.path.matrices(
-                PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0
-            )
-            for layer in layers
-        }
-        main = self.path.matrices()
-        figure_path = self._figure_path(main)
-        frames = np.empty((s.frames, h, w, 3), np.uint8)
-        mask = np.zeros((s.frames, h, w), bool)
-        deformation = np.zeros((s.frames, h, w), np.float32)
-        air_moments = self._air_moments()
-        multiplier = effects.finish_map(s.finish, self.size, s.facing)
-        back_key, back, shown = None, None, None
-        for t in range(s.frames):
-            key = tuple(p[t].tobytes() for p in paths.values())
-            if key != back_key:
-                back_key, back, shown = key, self._ground(layers, paths, t), None
-            assert back is not None
-            ground = self._device_ground(back, t)
-            cel_key = (self.exposures[t], figure_path[t].tobytes(), ground is back)
-            if shown is None or shown[0] != cel_key or ground is not back:
-                frame = ground.copy()
-                alpha = np.zeros((h, w), np.uint8)
-                self.lay_figure(frame, alpha, t, figure_path[t])
-                if layers[-1].name == "book":
-                    lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
-                if self.take.failure is not None and self.take.failure.active(t):
-                    frame = reshoot(frame, self.take.failure, t, self._centre(alpha))
-                if self.retouch.devices:
-                    departed = self.departed(t, figure_path[t])
-                shown = (cel_key, frame, alpha)
-            _, frame, alpha = shown
-            frame, alpha = self.overlay.dissolve(frame, alpha, ground, t, int(air_moments[t]))
-            mask[t] = alpha > 127
-            if s.squash_stretch and not self.take.flat:
-                pose = self.performance.pose(self.moments[t] / s.fps)
-                deformation[t] = mask[t] * min(1.0, abs(pose.stretch - 1) * 3.2 / 0.35)
-            elif self.retouch.devices:
-                deformation[t] = departed
-            frames[t] = self._finish(frame, alpha, t, int(air_moments[t]), multiplier)
-        camera = main.copy()
-        if self.model is not None:
-            camera = self.model.camera()
-        elif self.path.roll is not None:
-            camera = relative(main)
-        elif s.camera_shake != "steady":  # frame 0 is the origin of the path
-            camera[:, :, 2] -= camera[0, :, 2]
-        sheet = {"A": ids_of(s, self.exposures), "BG": [1] * s.frames}
-        if any(extra.acts for extra in self.company):
-            sheet["B"] = ids_of(s, self.moments)
-        if self.model is not None:
-            sheet["BG"] = ids_of(s, self.moments) if self.model.drawn else list(range(1, s.frames + 1))
-        if layers[-1].name == "book":
-            sheet["BOOK"] = [1] * s.frames
-        if s.plan.symbols:
-            sheet["MARK"] = self.overlay.ids(s.plan.symbols, air_moments)
-        if (
-            self.overlay.effects
-            and len(self.overlay.effects) == len(s.natural) + len(s.plan.powers)
-            and not s.devices
-        ):
-            sheet["FX"] = self.overlay.ids(self.overlay.effects, air_moments)
-        elif s.natural or s.devices or s.plan.powers:
-            sheet["FX"] = drawing_ids(air_moments)
-        truth = Truth(complete(self.directive, s), camera, sheet, mask, deformation, self._events())
-        return frames, truth
+        return Exposure(self).film()
 
     def still(self, t: int = 0) -> np.ndarray:
         """Frame ``t`` alone, ``uint8 [H,W,3]``, at the cost of one drawing; the same as in the clip."""
         if needs_print(self):
             return self.film()[0].frames[t]
-        self._regions_main = self._regions()["main"]
-        w, h = self.size
-        layers = self.paint_set()
-        paths = {
-            layer.name: self.path.matrices(
-                PARALLAX[layer.name] if self.separate or layer.name == "book" else 1.0
-            )
-            for layer in layers
-        }
-        frame, alpha = (
-            self._device_ground(self._ground(layers, paths, t), t).copy(),
-            np.zeros((h, w), np.uint8),
-        )
-        self.lay_figure(frame, alpha, t, self._figure_path(self.path.matrices())[t])
-        if layers[-1].name == "book":
-            lay_book(frame, alpha, layers[-1], paths["book"][t], self.size)
-        air = self._air_moments()
-        if self.overlay.active:
-            ground = self._device_ground(self._ground(layers, paths, t), t)
-            frame, alpha = self.overlay.dissolve(frame, alpha, ground, t, int(air[t]))
-        return self._finish(
-            frame, alpha, t, int(air[t]), effects.finish_map(self.scene.finish, self.size, self.scene.facing)
-        )
-
-    def _air_moments(self) -> np.ndarray:
-        """Effects share the figure's sheet: one rhythm a shot; over a held figure they go on twos."""
-        s = self.scene
-        if all(c == "still" for c, _, _ in s.cadence):
-            return expose([("twos", 0, s.frames - 1)], s.frames, s.fps)
-        return self.cadenced
-
-    def _figure_path(self, main: np.ndarray) -> np.ndarray:
-        path = self.path
-        if not self.follows:
-            return slid(self, main if path.spread is None else path.figure_matrices())
-        fixed = CameraPath(np.zeros_like(path.offset), path.zoom, path.shake, self.size, path.roll)
-        return slid(self, fixed.figure_matrices())
-
-    def _ground(self, layers: list[Layer], paths: dict[str, np.ndarray], t: int) -> np.ndarray:
-        out = None
-        for layer in layers:
-            if layer.name == "book":
-                continue
-            seen = shoot(layer, paths[layer.name][t], self.size)
-            out = seen[..., :3].copy() if out is None else over(out, seen)
-        assert out is not None
-        return self.finishing.ground(out)
-
-    def _active(self, spans, t: int) -> list[str]:
-        return [v for v, a, b in spans if a <= t <= b]
-
-    def _device_ground(self, back: np.ndarray, t: int) -> np.ndarray:
-        s = self.scene
-        if self.model is not None:
-            back = self.model.framed(t)
-        for device in self._active(s.devices, t):
-            if device == "speed_line_background":
-                return effects.speed_lines(
-                    self.size, self.box, 0.085 * t * 24 / s.fps, s.facing, self.seed & 0xFFFF
-                )
-            if device == "color_field":
-                return effects.colour_field(self.size, self.box, CLOTH[s.accessory_color])
-            if device in GROUNDS:
-                first = next(a for v, a, b in s.devices if v == device and a <= t <= b)
-                age = (max(int(self._air_moments()[t]), first) - first) / s.fps + (0.7 if first == 0 else 0.0)
-                middle = (s.target * self.size[0], 0.44 * self.size[1])
-                accent = CLOTH[s.accessory_color]
-                return GROUNDS[device](Ground(back, age, middle, self.box, accent, self.seed & 0xFFFFFF))
-        return back
-
-    def _centre(self, alpha: np.ndarray) -> tuple[float, float]:
-        """Chest of the figure in the frame, for what converges on it."""
-        w, h = self.size
-        rows, cols = np.flatnonzero(alpha.max(1) > 127), np.flatnonzero(alpha.max(0) > 127)
-        if not len(rows):
-            return (w / 2, h / 2)
-        return (float(cols.mean()), float(rows[0] + 0.35 * (rows[-1] - rows[0])))
-
-    def _finish(self, frame: np.ndarray, alpha: np.ndarray, t: int, air: int, multiplier) -> np.ndarray:
-        s = self.scene
-        out = frame
-        if self.overlay.active:
-            out = self.overlay.lay(out, alpha, t, air)
-        if "motion_lines" in self._active(s.devices, t):
-            way = self._velocity(int(self.moments[t]))
-            out = motion_lines(out, alpha.astype(np.float32) / 255, way, self.box, self.seed + air)
-        natural = [v for v in self._active(s.natural, t) if v in effects.NATURAL]
-        if natural:
-            out = out.copy()
-            petal = {"snowfield": (250, 250, 255), "school": (252, 176, 200), "shrine": (252, 176, 200)}.get(
-                s.place, (236, 178, 70)
-            )
-            for kind in natural:
-                effects.fall(
-                    kind,
-                    out,
-                    air / s.fps + 3.0,
-                    self.path.offset[t],
-                    self.box,
-                    s.beat.wind * s.facing,
-                    petal,
-                    self.seed & 0xFFFFFF,
-                )
-        if "focus_lines" in self._active(s.devices, t):
-            rng = np.random.default_rng([self.seed & 0xFFFFFF, 5, air % 3])
-            out = effects.focus_lines(out, self._centre(alpha), self.box, rng)
-        if self.overlay.active:
-            out = self.overlay.light(out, alpha, t, air)
-        for kind in self._active(s.impacts, t):
-            rng = np.random.default_rng([self.seed & 0xFFFFFF, 6, t])
-            out = effects.impact(kind, out, alpha.astype(np.float32) / 255, self._centre(alpha), rng)
-        laid = self._active(s.plan.finish, t)
-        if len(laid) < len(s.finish):
-            multiplier = effects.finish_map(tuple(laid), self.size, s.facing)
-        grain = np.random.default_rng([self.seed & 0xFFFFFF, 7, t]) if "film_grain" in laid else None
-        return self.finishing.film(effects.finish(out, multiplier, grain), t, laid)
-
-    def _velocity(self, moment: int) -> np.ndarray:
-        """Way of the figure over the ground in px per 24th of a second, just before ``moment``."""
-        s, lay = self.scene, self.layout
-        now, before = self.performance.pose(moment / s.fps), self.performance.pose(moment / s.fps - 1 / 24)
-        along = lay.travel if lay.travel else lay.head_px * s.facing
-        return np.array([along * (now.x - before.x), -lay.head_px * (now.lift - before.lift)])
-
-    def _events(self) -> list[Event]:
-        s = self.scene
-        out = [Event("impact_frame", a, b, v) for v, a, b in s.impacts] + self.retouch.events(self.moments)
-        out += [Event(kind, a, b, v) for kind, v, a, b in s.plan.events(s.natural)]
-        if s.action in EVENTS:
-            out.append(
-                Event(
-                    EVENTS[s.action],
-                    s.hit,
-                    s.hit,
-                )
-            )
-        if s.blinks:
-            a = round(s.beat.blink * s.fps)
-            out.append(Event("blink", a, min(s.frames - 1, round((s.beat.blink + 0.17) * s.fps))))
-        return sorted(out, key=lambda e: (e.first, e.kind))
+        return Exposure(self).still(t)

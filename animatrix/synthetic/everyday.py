@@ -27,8 +27,8 @@ _ACTIONS = (
     "jump",
     "jump",
 )
-_MOVES = ("fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back", "follow")
-_CADENCES = ("ones", "twos", "threes", "fours_or_slower", "still")
+MOVES = ("fix", "pan_left", "pan_right", "tilt_up", "tilt_down", "track_up", "track_back", "follow")
+CADENCES = ("ones", "twos", "threes", "fours_or_slower", "still")
 _LEVELS = ("pronounced", "pronounced", "pronounced", "extreme", "extreme", "subtle_push")
 _FAST = ("strike", "slash", "dash", "jump", "dodge_guard", "fall", "dance", "run", "react", "cast")
 # What the little world leaves alone, and the nearest of its actions for those it has not.
@@ -62,7 +62,7 @@ def pick(rng: np.random.Generator, options):
 
 def draw_tags(rng: np.random.Generator, frames: int, fps: float) -> dict[str, object]:
     """Balanced tags of one shot: camera move and cadence uniform, the rest plausible for them."""
-    move, cadence = pick(rng, _MOVES), pick(rng, _CADENCES)
+    move, cadence = pick(rng, MOVES), pick(rng, CADENCES)
     if cadence == "still":
         action = pick(rng, _STILL_ACTIONS)
     elif move == "follow":

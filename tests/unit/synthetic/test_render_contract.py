@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive, Taxonomy
 from animatrix.synthetic import RENDERABLE, Corpus, Truth, render
-from animatrix.synthetic.corpus import _CADENCES, _MOVES
 from animatrix.synthetic.design import HELD_OUT_LOOKS
+from animatrix.synthetic.everyday import CADENCES, MOVES
 from animatrix.synthetic.places import PLACES
 from animatrix.synthetic.studio import Shot
 from animatrix.synthetic.truth import decode_mask, encode_mask
@@ -142,8 +142,8 @@ def test_the_corpus_is_balanced_over_moves_and_cadences():
     scenes = [Corpus(1, frames=33)._shot(i)[0].scene for i in range(400)]
     moves = Counter(s.camera_moves[0] for s in scenes)
     cadences = Counter(s.cadence[0][0] for s in scenes)
-    assert set(moves) == set(_MOVES) and max(moves.values()) < 2 * min(moves.values())
-    assert set(cadences) == set(_CADENCES) and max(cadences.values()) < 2 * min(cadences.values())
+    assert set(moves) == set(MOVES) and max(moves.values()) < 2 * min(moves.values())
+    assert set(cadences) == set(CADENCES) and max(cadences.values()) < 2 * min(cadences.values())
     assert 0.25 < np.mean([bool(s.impacts) for s in scenes]) < 0.45
 
 

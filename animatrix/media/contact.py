@@ -26,7 +26,7 @@ def contact_sheet(
     scale: float = 1.0,
     smooth: bool = True,
 ) -> Path:
-    """Write a PNG with one strip of evenly spaced frames per clip, ``columns`` strips side by side.
+    """Write a PNG or JPEG with one strip of evenly spaced frames per clip, ``columns`` strips side by side.
 
     Args:
         captions: one line above each strip (ASCII: OpenCV's stroke font has no other letters).
@@ -53,12 +53,13 @@ def contact_sheet(
         x = _GAP + (index % columns) * (width + _GAP)
         sheet[y : y + strip.shape[0], x : x + strip.shape[1]] = strip
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise AniMatrixError(Code.UNSUPPORTED_OUTPUT, f"a contact sheet is a .png, not {path.name}")
+    kind = path.suffix.lower()
+    if kind not in (".png", ".jpg"):
+        raise AniMatrixError(Code.UNSUPPORTED_OUTPUT, f"a contact sheet is a .png or .jpg, not {path.name}")
     with written_whole(path) as temporary:
-        ok, png = cv2.imencode(".png", sheet[..., ::-1])
+        ok, picture = cv2.imencode(kind, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
         assert ok
-        temporary.write_bytes(png.tobytes())
+        temporary.write_bytes(picture.tobytes())
     return path
 
 

@@ -196,7 +196,7 @@ def test_a_contact_sheet_holds_every_clip(tmp_path):
     with pytest.raises(AniMatrixError, match="2 captions for 3 clips"):
         contact_sheet(clips, tmp_path / "other.png", captions=["one", "two"])
     assert contact_sheet(clips, tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
-    with pytest.raises(AniMatrixError, match="png or .jpg, not sheet.webp"):
+    with pytest.raises(AniMatrixError, match=r"png or \.jpg, not sheet\.webp"):
         contact_sheet(clips, tmp_path / "sheet.webp")
     assert not (tmp_path / "other.png").exists()
 

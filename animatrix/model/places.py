@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 WAVES = 4  # octaves of the features of a place in the picture, from half a period a side
-PLANE_WAVES = 5  # and of a place on a plane: one more, which tells where in a token of 16 pixels it is
+PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
 DRIVER = 64  # width of what drives a plane
 PACE = 0.05  # sides of the picture a latent frame that a driver of 1 goes: about a quick pan's
 START = 0.25  # sides of the picture that a start of 1 is away

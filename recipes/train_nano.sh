@@ -16,5 +16,6 @@ $BIN/animatrix train recipes/nano_flow.yaml
 $BIN/animatrix train recipes/nano_more.yaml --stop-after "${MORE:-180}"     # minutes; run again, it goes on
 $BIN/animatrix train recipes/nano_more.yaml --export runs/nano1/more/export
 $BIN/animatrix train recipes/nano_last.yaml
-# The little world. Our own weights came to it by detours that this leaves out: weights/nano/README.md.
-$BIN/animatrix train recipes/nano_little.yaml   # result: runs/nano1/little/export, to be copied to weights/nano
+# The little world. Our own weights came to it by detours that this leaves out: docs/results.md, docs/decisions/007-where-and-what.md.
+$BIN/animatrix train recipes/nano_little.yaml
+$BIN/animatrix train recipes/nano_deformed.yaml   # result: runs/nano1/deformed/export, to be copied to weights/nano

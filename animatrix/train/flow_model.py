@@ -13,13 +13,15 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.generate.pipeline import AniMatrixPipeline
 from animatrix.model.presets import backbone
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
@@ -27,9 +29,6 @@ from animatrix.model.vae import TEMPORAL
 from animatrix.train.conditions import Told
 from animatrix.train.data.encoders import NANO_SLOTS, NanoEncoder, WanEncoder
 from animatrix.train.recipe import Section
-
-if TYPE_CHECKING:
-    from animatrix.generate.pipeline import AniMatrixPipeline
 
 # image-to-video layout: noisy latents, mask, condition
 NANO: dict[str, Any] = {
@@ -217,10 +216,6 @@ def pipeline(
     model: FlowModel, parts: Parts, modules: Mapping[str, nn.Module], shift: float
 ) -> AniMatrixPipeline:
     """The modules with their frozen parts, as a pipeline that samples with this timestep shift."""
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    from animatrix.generate.pipeline import AniMatrixPipeline
-
     encoder = parts.encoder
     usual: dict[str, Any] = {}
     if model.backbone != "nano":

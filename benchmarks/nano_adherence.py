@@ -181,13 +181,8 @@ def summed(asked: list[Case], seen: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--generator", required=True, help="as of animatrix evaluate bench")
-    parser.add_argument("--count", type=int, default=204, help="directives")
-    parser.add_argument("--swaps", type=int, default=48)
+def add_world(parser: argparse.ArgumentParser) -> None:
+    """Options that say which world nano has learned."""
     parser.add_argument("--world", default="little")
     parser.add_argument("--seed", type=int, default=51, help="of the corpus")
     parser.add_argument("--scenes", type=int, default=4)
@@ -196,13 +191,29 @@ def main() -> None:
         "--shown", type=int, default=4096, help="items of the train split it has learned from"
     )
     parser.add_argument("--frames", type=int, default=25)
-    parser.add_argument("--out", type=Path, default=Path("runs/adherence"))
-    parser.add_argument("--sheet", type=Path, help="contact sheet (.png) of the first 24 clips, unpicked")
-    options = parser.parse_args()
+
+
+def corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus]:
+    """What is asked of nano, and what it has learned from."""
     asked_of, trained = (
         Corpus(options.seed, split, frames=frames, world=options.world, scenes=options.scenes)
         for split, frames in ((options.split, options.frames), ("train", 33))
     )
+    return asked_of, trained
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--generator", required=True, help="as of animatrix evaluate bench")
+    parser.add_argument("--count", type=int, default=204, help="directives")
+    parser.add_argument("--swaps", type=int, default=48)
+    add_world(parser)
+    parser.add_argument("--out", type=Path, default=Path("runs/adherence"))
+    parser.add_argument("--sheet", type=Path, help="contact sheet (.png) of the first 24 clips, unpicked")
+    options = parser.parse_args()
+    asked_of, trained = corpora(options)
     asked = list(cases(unseen(asked_of, trained, options.shown), options.count, options.swaps))
     made_by = generator(options.generator)
     (options.out / "clips").mkdir(parents=True, exist_ok=True)

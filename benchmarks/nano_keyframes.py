@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from nano_adherence import unseen
+from nano_adherence import add_world, corpora, unseen
 from vae_roundtrip import decibels
 
 from animatrix.evaluate.intervals import bootstrap
@@ -29,7 +29,6 @@ from animatrix.generate.run import clip_of, load
 from animatrix.knowledge import Directive
 from animatrix.media import contact_sheet
 from animatrix.model.vae import to_frames, to_pixels
-from animatrix.synthetic import Corpus
 
 
 def given_at(frames: int) -> dict[str, tuple[int, ...]]:
@@ -70,18 +69,10 @@ def main() -> None:
     )
     parser.add_argument("--model", default="weights/nano")
     parser.add_argument("--count", type=int, default=24)
-    parser.add_argument("--world", default="little")
-    parser.add_argument("--seed", type=int, default=51)
-    parser.add_argument("--scenes", type=int, default=4)
-    parser.add_argument("--split", default="report", choices=["tune", "report"])
-    parser.add_argument("--shown", type=int, default=4096)
-    parser.add_argument("--frames", type=int, default=25)
+    add_world(parser)
     parser.add_argument("--sheet", type=Path, help="contact sheet (.png): drawn, then as given, of four")
     args = parser.parse_args()
-    corpus, trained = (
-        Corpus(args.seed, split, frames=frames, world=args.world, scenes=args.scenes)
-        for split, frames in ((args.split, args.frames), ("train", 33))
-    )
+    corpus, trained = corpora(args)
     pipe = load(args.model)
     pipe.set_progress_bar_config(disable=True)
     ways = given_at(args.frames)

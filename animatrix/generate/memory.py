@@ -68,13 +68,14 @@ def need_of(
     return Need(weights, work, held + work)
 
 
-def _config(folder: Path, part: str) -> dict[str, Any]:
+def config_of(folder: Path, part: str) -> dict[str, Any]:
+    """The config of a component of a pipeline folder; empty where it has none."""
     file = folder / part / "config.json"
     return json.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
 def _transformer_work(folder: Path, frames: int, size: tuple[int, int], wide: int) -> int:
-    config, vae = _config(folder, "transformer"), _config(folder, "vae")
+    config, vae = config_of(folder, "transformer"), config_of(folder, "vae")
     if not config:
         return 0
     spatial = vae.get("scale_factor_spatial", 8)
@@ -85,7 +86,7 @@ def _transformer_work(folder: Path, frames: int, size: tuple[int, int], wide: in
 
 
 def _decoder_work(folder: Path, frames: int, size: tuple[int, int]) -> int:
-    base, area = _config(folder, "vae").get("base_dim", 32), size[0] * size[1] * 4  # float32
+    base, area = config_of(folder, "vae").get("base_dim", 32), size[0] * size[1] * 4  # float32
     # Four frames of the widest layer: its input, output and what it caches; then the film, twice.
     return area * base * 4 * 3 + area * 3 * frames * 2
 

@@ -147,8 +147,9 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
-    from animatrix.generate.memory import Need, available_on, check_fit, need_of
+    from animatrix.generate.memory import Need, available_on, check_fit, config_of, need_of
     from animatrix.generate.pipeline import AniMatrixPipeline
+    from animatrix.model.presets import usual_size
 
     engine = engine or Engine()
     for option, value, known in (
@@ -169,7 +170,7 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
         asked = request.directive
         frames = asked.frames if asked.fps == FPS else asked.to_fps(FPS).frames
         passes = 3 if request.batch_guidance else 1
-        size = request.size or _usual_size(path)
+        size = request.size or usual_size(config_of(path, "vae").get("_class_name", ""))
         need = need_of(path, frames, size, dtype, engine.offload, passes)
         check_fit(need, available_on(device), device, engine.offload, dtype)
         if engine.offload != "none":  # what the GPU does not hold lies in the machine's memory
@@ -191,13 +192,6 @@ def load(name: str, engine: Engine | None = None, request: Request | None = None
     elif device != "cpu":
         pipe.to(device)
     return pipe
-
-
-def _usual_size(folder: Path) -> tuple[int, int]:
-    from animatrix.model.presets import usual_size
-
-    file = folder / "vae" / "config.json"
-    return usual_size(json.loads(file.read_text("utf-8")).get("_class_name", "") if file.is_file() else "")
 
 
 def _adapt(pipe: Any, engine: Engine) -> None:

@@ -67,9 +67,9 @@ def tiny_tags(encoder: TagEncoder | None = None, **tags: Any):
         return encoder(encoder.tokenize([directive(**(tags or TAGS))]))
 
 
-def with_open_paths(wan: WanTransformer3DModel, seed: int = 2) -> AniMatrixTransformer3DModel:
+def with_open_paths(wan: WanTransformer3DModel, seed: int = 2, **options) -> AniMatrixTransformer3DModel:
     """AniMatrix on ``wan``, tag paths as if trained."""
-    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+    model = AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16, **options)
     torch.manual_seed(seed)
     for path in model._tag_paths():
         torch.nn.init.normal_(path.weight, std=0.3)

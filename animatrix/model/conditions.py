@@ -5,8 +5,8 @@
         velocity = transformer(x, t, conditions).sample
 
 :class:`Conditions` takes the place of the text states. The first forward fills it: embedded text with the tag
-tokens, tag shift, span track, and each block's cross-attention keys and values. Filling happens *inside* the
-forward, never in ``prepare``, so that every hook that moves, casts or gathers weights has fired.
+tokens, tag shift, span track and places, and each block's cross-attention keys and values. Filling happens
+*inside* the forward, never in ``prepare``, so that every hook that moves, casts or gathers weights has fired.
 
 The blocks stay diffusers' own. They hand their ``encoder_hidden_states`` to the attention processor
 untouched, so a :class:`BlockContext` travels through them in the tensor's place. Nothing is looked up by the
@@ -46,7 +46,8 @@ class BlockContext:
 class Conditions:
     """Text states [B,S,text_dim], image embeds and tags of one pass, for the model ``owner``.
 
-    The rest is filled by the first forward without gradients: text [B,S,D], shift [B,D], track [B,F,D].
+    The rest is filled by the first forward without gradients: text [B,S,D], shift [B,D], what is
+    added to the tokens of latents of ``added_size``.
     """
 
     owner: nn.Module
@@ -57,8 +58,8 @@ class Conditions:
     prepared: bool = True  # outlives one forward
     text: Tensor | None = None
     shift: Tensor | None = None
-    track: Tensor | None = None
-    track_frames: int = 0
+    added: Tensor | None = None
+    added_size: tuple[int, ...] = ()
     blocks: list[BlockContext] | None = None
 
 

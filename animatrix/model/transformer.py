@@ -37,7 +37,7 @@ from diffusers.utils import apply_lora_scale
 from torch import Tensor, nn
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.model import precondition
+from animatrix.model import precondition, tracks
 from animatrix.model.conditions import BlockContext, Conditions, KeptKeysAttnProcessor, prefetches_leaves
 from animatrix.model.key_names import first_wrong_key
 from animatrix.model.places import Places
@@ -59,8 +59,6 @@ TAG_PATHS = {
 }
 # What a plain Wan lacks, by the start of its keys: a checkpoint has all of a group or nothing of it.
 ADDED = ("tag_", "place_embedding.")
-CYCLES = (2, 3, 4, 8)  # frames; of the clock: ones to fours, and the 8 of a run cycle
-CLOCK_FEATURES = 2 * len(CYCLES) + 2
 # diffusers means all attention by default, but its patterns match no layer of Wan.
 TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 
@@ -184,7 +182,9 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             nn.Linear(tag_temporal_scale * tag_dim, inner_dim, bias=False) if tag_track else None
         )
         self.tag_to_clock: nn.Linear | None = (
-            nn.Linear(tag_temporal_scale * CLOCK_FEATURES, inner_dim, bias=False) if tag_clock else None
+            nn.Linear(tag_temporal_scale * tracks.CLOCK_FEATURES, inner_dim, bias=False)
+            if tag_clock
+            else None
         )
         self.place_embedding = Places(inner_dim, text_dim) if places else None
         if predicts not in ("velocity", "preconditioned"):
@@ -323,61 +323,52 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         tokens = self.tag_to_text(tags.tokens.to(text_BSD.dtype))
         return torch.cat([text_BSD[:, :-count], text_BSD[:, -count:] + tokens], dim=1)
 
-    def _frame_track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor:
-        """[B,F,D]: per latent frame, the sum of the tags with a span, weighted by the cover of each of its
-        subframes.
-        """
-        assert self.tag_to_frames is not None
-        frames = self.config.tag_temporal_scale * (latent_frames - 1) + 1
-        left = self._subframe_numbers(latent_frames, tags.span.device) / frames
-        right = left + 1.0 / frames
-        start, end = tags.span[..., 0:1].float(), tags.span[..., 1:2].float()
-        cover_BTG = (torch.minimum(right, end) - torch.maximum(left, start)).clamp(min=0) * frames
-        cover_BTG = cover_BTG * tags.spanned[..., None]
-        track = torch.einsum("btg,btd->bgd", cover_BTG.to(dtype), tags.tokens.to(dtype))
-        return self.tag_to_frames(track.unflatten(1, (latent_frames, -1)).flatten(2))
-
-    def _subframe_numbers(self, latent_frames: int, device: torch.device) -> Tensor:
-        """Frame number of each subframe, float [scale*F]. Frame 0 owns latent frame 0 alone: its subframes
-        are all frame 0.
-        """
-        scale = self.config.tag_temporal_scale
-        index = torch.arange(scale * latent_frames, device=device) - (scale - 1)
-        return index.clamp(min=0).float()
-
-    def _clock(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor:
-        """[B,F,D]: phases and place of each latent frame's subframes; zero for a sample without tags."""
-        assert self.tag_to_clock is not None
-        number = self._subframe_numbers(latent_frames, tags.span.device)
-        angles = number[:, None] * (2 * torch.pi / torch.tensor(CYCLES, device=number.device))
-        place = number / number[-1].clamp(min=1)
-        features = torch.cat([angles.sin(), angles.cos(), place[:, None], 1 - place[:, None]], 1)
-        hands = self.tag_to_clock(features.unflatten(0, (latent_frames, -1)).flatten(1).to(dtype))
-        return hands * tags.mask.any(1)[:, None, None].to(dtype)
-
     def _tag_terms(
-        self, given: Conditions, frames: int, like: Tensor
+        self, given: Conditions, like: Tensor
     ) -> tuple[Tensor | None, Tensor | None, TagEmbeds | None]:
-        """Span track and clock [B,F,D] and tag shift [B,D], kept in ``given``, and the tags they are of."""
+        """What is added to the tokens ``like`` [B,D,F,h,w] (places, span track, clock) and to the time
+        embedding (tag shift [B,D]), kept in ``given``, and the tags they are of.
+        """
         tags = given.tags
         if tags is None and prefetches_leaves(self):
             tags = no_tags(given.states.shape[0], self.config.tag_dim, given.states)
-        if tags is None:
-            return None, None, None
-        track, shift = given.track if given.track_frames == frames else None, given.shift
-        if track is None and (self.tag_to_frames is not None or self.tag_to_clock is not None):
-            if self.config.patch_size[0] != 1:
-                raise ValueError("span track and clock need a temporal patch size of 1")
-            if self.tag_to_frames is not None:
-                track = self._frame_track(tags, frames, like.dtype)
-            if self.tag_to_clock is not None:
-                clock = self._clock(tags, frames, like.dtype)
-                track = clock if track is None else track + clock
-        if shift is None and self.tag_to_time is not None:
+        size = tuple(like.shape[2:])
+        added, shift = given.added if given.added_size == size else None, given.shift
+        if shift is None and tags is not None and self.tag_to_time is not None:
             shift = self.tag_to_time(tags.pooled.to(given.states.dtype))
+        if added is None:
+            added = self._added(given.states, tags, shift, like)
         if self._keeps(given):
-            given.track, given.track_frames, given.shift = track, frames, shift
-        return track, shift, tags
+            given.added, given.added_size, given.shift = added, size, shift
+        return added, shift, tags
+
+    def _added(
+        self, text_BSE: Tensor, tags: TagEmbeds | None, shift: Tensor | None, like: Tensor
+    ) -> Tensor | None:
+        """Span track and clock [B,D,F,1,1], with places [B,D,F,h,w], of the tokens ``like``."""
+        track_BFD = None if tags is None else self._track(tags, like.shape[2], like.dtype)
+        added = None if track_BFD is None else track_BFD.transpose(1, 2)[..., None, None]
+        if self.place_embedding is None:
+            return added
+        drive_BFD = like.new_zeros(like.shape[0], like.shape[2], like.shape[1])
+        drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
+        drive_BFD = drive_BFD + (0 if shift is None else shift[:, None])
+        term = self.place_embedding(drive_BFD, text_BSE, *like.shape[-2:]).type_as(like)
+        return term if added is None else term + added
+
+    def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
+        """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""
+        terms, scale = [], self.config.tag_temporal_scale
+        if self.config.patch_size[0] != 1 and (
+            self.tag_to_frames is not None or self.tag_to_clock is not None
+        ):
+            raise ValueError("span track and clock need a temporal patch size of 1")
+        if self.tag_to_frames is not None:
+            terms.append(self.tag_to_frames(tracks.tags_shown(tags, latent_frames, scale, dtype)))
+        if self.tag_to_clock is not None:
+            hands = self.tag_to_clock(tracks.clock(latent_frames, scale, tags.span.device).to(dtype))
+            terms.append(hands * tags.mask.any(1)[:, None, None].to(dtype))
+        return sum(terms[1:], terms[0]) if terms else None
 
     def _contexts(
         self, given: Conditions, text: Tensor | None, image: Tensor | None, tags: TagEmbeds | None
@@ -444,15 +435,9 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             shown = precondition.shown(noisy, timestep, spread)
             hidden_states = torch.cat([shown, hidden_states[:, noisy.shape[1] :]], 1)
         x_BDFHW = self.patch_embedding(hidden_states)
-        track_BFD, tag_shift, seen = self._tag_terms(given, f, x_BDFHW)
-        if self.place_embedding is not None:
-            drive_BFD = x_BDFHW.new_zeros(b, x_BDFHW.shape[2], x_BDFHW.shape[1])
-            drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
-            drive_BFD = drive_BFD + (0 if tag_shift is None else tag_shift[:, None])
-            term = self.place_embedding(drive_BFD, given.states, *x_BDFHW.shape[-2:])
-            x_BDFHW = x_BDFHW + term.type_as(x_BDFHW)
-        if track_BFD is not None:
-            x_BDFHW = x_BDFHW + track_BFD.transpose(1, 2)[..., None, None]
+        added, tag_shift, seen = self._tag_terms(given, x_BDFHW)
+        if added is not None:
+            x_BDFHW = x_BDFHW + added
         x_BLD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()
 
         seq_len = timestep.shape[1] if timestep.ndim == 2 else None

@@ -9,8 +9,9 @@ import torch
 from backbones import tiny_inputs, tiny_tags, tiny_wan, with_open_paths
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 
+from animatrix.model.conditions import prefetches_leaves
 from animatrix.model.presets import PRESETS
-from animatrix.model.transformer import TAG_PATHS, prefetches_leaves
+from animatrix.model.transformer import TAG_PATHS
 
 STEPS = 3
 
@@ -72,6 +73,23 @@ def test_each_constant_layer_runs_once_a_request_and_the_others_every_step(name)
     assert {k: calls[k] for k in per_block} == dict.fromkeys(per_block, blocks)
     assert calls["blocks.attn2.to_q"] == calls["blocks.attn1.to_k"] == blocks * STEPS
     assert calls["condition_embedder.time_proj"] == STEPS
+
+
+def test_places_are_found_once_a_request_and_again_for_another_size():
+    model = with_open_paths(tiny_wan("wan2.1-t2v-1.3b"), places=True)
+    inputs, given = split("wan2.1-t2v-1.3b")
+    torch.nn.init.normal_(model.place_embedding.out.weight)
+    calls = counted(model)
+    with torch.no_grad():
+        for tags in (tiny_tags(), None):
+            conditions = model.prepare(*given, tags)
+            before = calls["place_embedding.hidden"]
+            for step in steps(inputs):
+                model(**step, encoder_hidden_states=conditions)
+            assert calls["place_embedding.hidden"] - before == 1
+            step["hidden_states"] = step["hidden_states"][..., :-2]
+            plain = model(**step, encoder_hidden_states=given[0], tags=tags)
+            assert torch.equal(model(**step, encoder_hidden_states=conditions).sample, plain.sample)
 
 
 def test_keys_can_be_left_out_to_save_memory():

@@ -7,7 +7,7 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from animatrix import Directive
-from animatrix.model import AniMatrixTransformer3DModel, TagEncoder
+from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, tracks
 from animatrix.model.places import PACE, Places, Plane
 
 TINY = {
@@ -89,7 +89,7 @@ def test_a_sample_without_tags_in_a_batch_is_the_request_without_a_tag_channel(w
 def test_span_track_reaches_the_latent_frame_of_the_span_and_no_other(wan, encoder, span, latent):
     model = opened(wan)
     tags = encoder(encoder.tokenize([directive(impact_frame=f"white_frame@{span}")]))
-    energy = model._frame_track(tags, 5, torch.float32)[0].detach().square().sum(-1)
+    energy = model.tag_to_frames(tracks.tags_shown(tags, 5, 4, torch.float32))[0].detach().square().sum(-1)
     assert energy[latent] > 1e-6
     assert energy.sum() == pytest.approx(energy[latent].item(), rel=1e-4)
 
@@ -97,10 +97,9 @@ def test_span_track_reaches_the_latent_frame_of_the_span_and_no_other(wan, encod
 def test_clock_tells_frames_of_one_cycle_apart_and_repeats_with_it(wan, encoder):
     model = opened(wan)
     tags = encoder(encoder.tokenize([directive(drawing_cadence="threes"), directive()]))
-    features = []
-    model.tag_to_clock.register_forward_pre_hook(lambda _, given: features.append(given[0]))
-    clock = model._clock(tags, 9, torch.float32)
-    hands = features[0].unflatten(1, (4, -1)).flatten(0, 1)[3:]  # one row per frame, frame 0 once
+    clock = model._track(tags, 9, torch.float32)  # no tag has a span here
+    features = tracks.clock(9, 4, torch.device("cpu"))
+    hands = features.unflatten(1, (4, -1)).flatten(0, 1)[3:]  # one row per frame, frame 0 once
     threes = hands[:, [1, 5]]  # sine and cosine of the cycle of three
     assert torch.allclose(threes[3], threes[6], atol=1e-5) and not torch.allclose(
         threes[3], threes[4], atol=0.1

@@ -280,7 +280,7 @@ def generate(
     steps = pipe.config.usual_steps if request.steps is None else request.steps
     guidance = pipe.config.usual_guidance if request.guidance is None else request.guidance
     size = request.size or usual_size(type(pipe.vae).__name__)
-    request = replace(request, steps=steps, guidance=guidance)
+    request = replace(request, directive=directive, steps=steps, guidance=guidance, size=size)
     total = len(request.sigmas) if request.sigmas else steps
 
     def step_end(_pipe: Any, step: int, _t: int, tensors: dict) -> dict:
@@ -290,7 +290,7 @@ def generate(
 
     clip, seed, judged = None, request.seed, []
     for number in range(candidates):
-        made = _made(request, directive, pipe, images, size, request.seed + number, step_end)
+        made = _made(replace(request, seed=request.seed + number), pipe, images, step_end)
         lap("generate")
         if judge is not None:
             judged.append({"seed": request.seed + number, **judge(made, directive)})
@@ -334,21 +334,22 @@ def generate(
 
 def _made(
     request: Request,
-    directive: Directive,
     pipe: Any,
     images: dict[int, np.ndarray],
-    size: tuple[int, int],
-    seed: int,
     step_end: Callable[[Any, int, int, dict], dict],
 ) -> Clip:
-    """The clip of one seed. Raises AniMatrixError OUT_OF_MEMORY, and what the pipeline raises."""
+    """The clip of a request that leaves nothing open. Raises AniMatrixError OUT_OF_MEMORY, and what the
+    pipeline raises.
+    """
     import torch
 
+    assert request.size is not None
+    directive, (width, height) = request.directive, request.size
     try:
         frames = pipe(
             directive,
-            width=size[0],
-            height=size[1],
+            width=width,
+            height=height,
             num_inference_steps=request.steps,
             guidance_scale=request.guidance,
             tag_guidance_scale=request.tag_guidance,
@@ -356,13 +357,13 @@ def _made(
             sigmas=request.sigmas,
             batch_guidance=request.batch_guidance,
             keyframes=images,
-            generator=torch.Generator().manual_seed(seed),
+            generator=torch.Generator().manual_seed(request.seed),
             callback_on_step_end=step_end,
         ).frames[0]
     except torch.OutOfMemoryError:
         raise AniMatrixError(
             Code.OUT_OF_MEMORY,
-            f"memory ran out while {directive.frames} frames of {'x'.join(map(str, size))} were made",
+            f"memory ran out while {directive.frames} frames of {width}x{height} were made",
             "try --offload model or group, or a smaller size or length",
         ) from None
     return clip_of(frames)

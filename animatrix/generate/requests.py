@@ -91,7 +91,12 @@ def checked_schedule(
         AniMatrixError: BAD_OPTION for a scheduler that takes no sigmas, or sigmas that do not fall within
             (0,1].
     """
-    if sigmas is None:
+    if sigmas is None and steps == 1 and (terminal := scheduler.config.get("shift_terminal")):
+        # A schedule of one step begins where it ends; diffusers divides zero by zero.
+        scheduler.register_to_config(shift_terminal=None)
+        scheduler.set_timesteps(steps, device=device)
+        scheduler.register_to_config(shift_terminal=terminal)
+    elif sigmas is None:
         scheduler.set_timesteps(steps, device=device)
     else:
         if "sigmas" not in inspect.signature(scheduler.set_timesteps).parameters:

@@ -70,8 +70,11 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
-        guidance: what its clips are usually made with, written into the export; by default 3, of Wan as
-            published.
+        guidance, steps: what its clips are usually made with, written into the export; by default 3 and 24,
+            of Wan as published.
+        terminal: noise level that the last step starts from, written into the export's scheduler: it goes
+            from there to the mean of what may be. What a young model does not know it then leaves soft;
+            below, it draws it at random, and anew in every latent frame.
         checkpointing: recompute activations in the backward pass.
         compile: compile the blocks with ``torch.compile``, once for every bucket (half a minute each; needs a
             C++ compiler on a CPU). Held-out figures and pictures are made without.
@@ -95,6 +98,8 @@ class FlowModel(Section):
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
     guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above
+    steps: PositiveInt | None = None
+    terminal: float | None = Field(default=None, gt=0, lt=1)
     checkpointing: bool = False
     compile: bool | None = None  # nothing where not given, as above
 
@@ -223,11 +228,13 @@ def pipeline(
         usual = {"usual_steps": preset.steps, "usual_guidance": preset.guidance[0]}
     if model.guidance is not None:
         usual["usual_guidance"] = model.guidance
+    if model.steps is not None:
+        usual["usual_steps"] = model.steps
     return AniMatrixPipeline(
         tokenizer=encoder.tokenizer,
         text_encoder=encoder.text_encoder,
         vae=encoder.vae,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=shift),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=shift, shift_terminal=model.terminal),
         transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
         tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder", parts.fixed_tags)),
         expand_timesteps=parts.layout == "expand",

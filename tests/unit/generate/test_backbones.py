@@ -31,6 +31,7 @@ from transformers import (
 
 from animatrix import AniMatrixError, AniMatrixPipeline, Directive, TagEncoder
 from animatrix.generate.conditioning import given_pictures, layout_of
+from animatrix.generate.requests import checked_schedule
 from animatrix.model.presets import usual_size
 
 NARRATIVE = "A girl runs over a rooftop."
@@ -224,6 +225,15 @@ def test_sigmas_are_used_as_given(tiny_pipeline):
             run(tiny_pipeline, directive(), sigmas=[0.5, 0.75])
     finally:
         tiny_pipeline.scheduler = scheduler
+
+
+def test_a_schedule_ends_where_the_model_says_and_one_step_is_a_schedule_too():
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=16.0, shift_terminal=0.9)
+    cpu = torch.device("cpu")
+    assert checked_schedule(scheduler, 4, None, cpu)[[0, -1]].tolist() == pytest.approx([1000, 900])
+    assert checked_schedule(scheduler, 1, None, cpu).tolist() == [1000]
+    assert scheduler.sigmas.tolist() == [1, 0]
+    assert checked_schedule(scheduler, 2, None, cpu).tolist() == pytest.approx([1000, 900])
 
 
 def test_a_callback_can_end_a_request(tiny_pipeline):

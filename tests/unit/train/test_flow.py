@@ -175,6 +175,18 @@ def test_a_training_goes_on_from_the_export_of_another(recipe_of, tmp_path):
         assert all(weight.requires_grad for weight in module.parameters())
 
 
+def test_a_recipe_says_how_clips_of_its_export_are_usually_made(recipe_of, tmp_path):
+    recipe = recipe_of(tmp_path)
+    usual = {"steps": 5, "guidance": 1.5, "terminal": 0.9}
+    model = recipe.model.model_copy(update=usual)
+    task = task_kind("flow").build(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    task.export(task.modules(), tmp_path / "export")
+    index = json.loads((tmp_path / "export" / "model_index.json").read_text())
+    assert (index["usual_steps"], index["usual_guidance"]) == (5, 1.5)
+    scheduler = json.loads((tmp_path / "export" / "scheduler" / "scheduler_config.json").read_text())
+    assert scheduler["shift_terminal"] == 0.9
+
+
 def test_a_text_only_model_has_no_tag_encoder(recipe_of, tmp_path):
     recipe = recipe_of(tmp_path)
     recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"tag_paths": ()})})

@@ -18,4 +18,7 @@ $BIN/animatrix train recipes/nano_more.yaml --export runs/nano1/more/export
 $BIN/animatrix train recipes/nano_last.yaml
 # The little world. Our own weights came to it by detours that this leaves out: docs/results.md, docs/decisions/007-where-and-what.md.
 $BIN/animatrix train recipes/nano_little.yaml
-$BIN/animatrix train recipes/nano_deformed.yaml   # result: runs/nano1/deformed/export, to be copied to weights/nano
+$BIN/animatrix train recipes/nano_deformed.yaml
+# The decoder goes on: first under more noise, then on what the transformer predicts.
+$BIN/animatrix train recipes/nano_decoder.yaml
+$BIN/animatrix train recipes/nano_finish.yaml     # runs/nano1/finish/export/vae in runs/nano1/deformed/export: weights/nano

@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
-NARRATIVE ?= A girl with red hair runs over a rooftop at sunset, her scarf streaming behind her.
-TAGS ?= --tag camera_move=pan_left --tag drawing_cadence=twos --tag impact_frame=inverted_frame@15-16
+NARRATIVE ?= A young woman with long brown hair in a pink dress waves a hand in a snowfield by day.
+TAGS ?= --tag camera_move=pan_left --tag drawing_cadence=twos --tag impact_frame=white_frame@14-15
 
 .PHONY: generate test slow check ablation bench clean
 generate: $(STAMP)

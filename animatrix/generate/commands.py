@@ -14,8 +14,8 @@ from animatrix.synthetic.commands import parse_size
 
 EXAMPLE = """\b
 Example:
-  animatrix generate "A girl in a red scarf runs over a rooftop." --tag camera_move=pan_left \\
-      --tag drawing_cadence=twos --tag impact_frame=white_frame@14-15 --seed 7 --out clip.mp4
+  animatrix generate "A young woman in a pink dress waves a hand in a snowfield by day." \\
+    --tag camera_move=pan_left --tag drawing_cadence=twos --tag impact_frame=white_frame@14-15 --out clip.mp4
 """
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
 

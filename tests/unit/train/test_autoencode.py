@@ -10,9 +10,8 @@ import torch
 from animatrix.errors import AniMatrixError
 from animatrix.model.vae import AutoencoderNano
 from animatrix.train import autoencode
-from animatrix.train.autoencode import TASK, latent_window, psnr, reconstruction_loss, to_pixels
+from animatrix.train.autoencode import TASK, psnr, reconstruction_loss, to_pixels
 from animatrix.train.data import samples as samples_module
-from animatrix.train.data.samples import HELD_OUT
 from animatrix.train.engine import Trainer
 from animatrix.train.recipe import check_recipe
 
@@ -23,7 +22,7 @@ NET = {"z_dim": 4, "widths": [8, 8, 8], "encoder_widths": [8, 8, 8], "window": [
 def drawn_from_stock(monkeypatch):
     monkeypatch.setattr(samples_module, "source_of", lambda recipe: stock.Stock(recipe.name, 64))
     monkeypatch.setattr(
-        samples_module, "held_out_sources", lambda data: [stock.Stock(f"{HELD_OUT}.stock", 64, split="tune")]
+        samples_module, "held_out_sources", lambda data: [stock.Stock("held", 64, split="tune")]
     )
     monkeypatch.setattr(autoencode, "STATISTICS_CLIPS", 8)
 
@@ -120,42 +119,6 @@ def test_windows_and_noise_follow_from_step_and_place(tmp_path):
     assert whole.pixels.shape == (2, 3, 5, 16, 32) and whole.noise.shape == (2, 4, 2, 2, 4)
     alone = task.load(plan, plan.draws[1:])
     assert torch.equal(alone.pixels[0], whole.pixels[1]) and torch.equal(alone.noise[0], whole.noise[1])
-
-
-def test_the_latents_of_a_window_are_found_in_those_of_its_clip():
-    vae = AutoencoderNano(z_dim=4, widths=(8, 8, 8), encoder_widths=(), pixel_width=0).eval()
-    x = torch.rand(1, 3, 9, 32, 48) * 2 - 1
-    place = slice(4, 9), slice(8, 24), slice(16, 48)
-    with torch.no_grad():
-        whole = vae.encode(x).latents[0][latent_window(place)]
-        alone = vae.encode(x[(slice(None), slice(None), *place)]).latents[0]
-    assert whole.shape == alone.shape == (4, 2, 2, 4)
-    assert torch.allclose(whole[:, 1:], alone[:, 1:], atol=1e-6)  # the first of a clip stands for one frame
-
-
-def test_a_decoder_learns_from_what_a_diffusion_model_predicts(tiny_model, tmp_path):
-    finishes = {"pipeline": str(tiny_model), "sources": ["stock"], "noise": [0.2, 0.4]}
-    start = {"start": str(tiny_model / "vae"), "frozen_encoder": True}
-    read = recipe(tmp_path, **start, finishes=finishes)
-    task = TASK.build(read, torch.device("cpu"))
-    plan = task.plan(0)
-    batch = task.load(plan, plan.draws)
-    assert batch.given.all() and batch.predicted.shape == batch.noise.shape
-    alone = task.load(plan, plan.draws[1:])
-    assert torch.allclose(alone.predicted[0], batch.predicted[1], atol=0.1)  # bf16, other batch sizes
-    y = task.modules()["vae"](batch.pixels, batch.noise)
-    assert not torch.allclose(
-        y, task.modules()["vae"](batch.pixels, batch.noise, batch.predicted, batch.given)
-    )
-    trainer = Trainer(read, task)
-    trainer.run()
-    assert {"probe/psnr", "probe/psnr_finished"} <= task.probe(trainer.modules).keys()
-    with pytest.raises(AniMatrixError, match="finishes needs a frozen encoder"):
-        recipe(tmp_path, finishes=finishes)
-    others = TASK.build(
-        recipe(tmp_path, **start, finishes=finishes | {"sources": ["another"]}), torch.device("cpu")
-    )
-    assert others.load(plan, plan.draws).predicted is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,4 @@ $BIN/animatrix train recipes/nano_last.yaml
 # The little world. Our own weights came to it by detours that this leaves out: docs/results.md, docs/decisions/007-where-and-what.md.
 $BIN/animatrix train recipes/nano_little.yaml
 $BIN/animatrix train recipes/nano_deformed.yaml
-# The decoder goes on: first under more noise, then on what the transformer predicts.
-$BIN/animatrix train recipes/nano_decoder.yaml
-$BIN/animatrix train recipes/nano_finish.yaml     # runs/nano1/finish/export/vae in runs/nano1/deformed/export: weights/nano
+$BIN/animatrix train recipes/nano_decoder.yaml    # its export/vae in runs/nano1/deformed/export: weights/nano

@@ -3,7 +3,7 @@
 * **text**: as many input channels as the VAE has; no pictures (Wan 2.1/2.2 T2V).
 * **concat**: noise, a mask of 4 channels (one per frame of a latent frame) and the latents of a video that
   shows the given pictures at their frames and grey elsewhere (Wan 2.1/2.2 I2V; nano encodes each picture as
-  if held, see ``model/keyframes.py``). Any set of frames can be given.
+  if held, see ``model/keyframes.py``, and keeps a given frame 0 as it is). Any set of frames can be given.
 * **expand**: the first latent frame is replaced by the picture's and its tokens get timestep 0 (Wan 2.2
   TI2V-5B). Only frame 0 is a latent frame of its own, so only it can be given.
 """
@@ -52,10 +52,10 @@ def layout_of(transformer: Any, vae: Any, expand_timesteps: bool) -> Layout:
 
 @dataclass(frozen=True)
 class Given:
-    """Pictures in the form the backbone takes them; at most one part is set.
+    """Pictures in the form the backbone takes them.
 
     ``extra`` [B,4+C,F,h,w] joins the noise along channels. ``replaced`` [B,C,1,h,w] stands for the first
-    latent frame.
+    latent frame: in the model's input, where nothing joins it, and in what is made.
     """
 
     extra: Tensor | None = None
@@ -123,7 +123,10 @@ def given_pictures(
         )
     if isinstance(vae, AutoencoderNano):
         extra = empty_condition(latents)
-        return Given(extra=encode_keyframes(vae, pictures, latents).expand_as(extra) if pictures else extra)
+        if pictures:
+            extra = encode_keyframes(vae, pictures, latents).expand_as(extra)
+        # Frame 0 has a latent frame of its own: what is given there need not be drawn again.
+        return Given(extra=extra, replaced=extra[:, MASK:, :1] if 0 in pictures else None)
     return Given(extra=_film_of(vae, pictures, latents, frames))
 
 

@@ -8,6 +8,7 @@ import torch
 
 from animatrix import AniMatrixError, AniMatrixPipeline, Directive, TagEncoder
 from animatrix.generate.guidance import guidance_weights
+from animatrix.model.vae import to_pixels
 
 TAGS = {"camera_move": "pan_left", "impact_frame": "white_frame@5-6"}
 
@@ -90,6 +91,19 @@ def test_a_keyframe_changes_the_clip(tiny_pipeline):
     picture = np.full((32, 32, 3), 255, np.uint8)
     plain, given = run(tiny_pipeline, directive()), run(tiny_pipeline, directive(), keyframes={3: picture})
     assert not np.allclose(plain, given, atol=1e-4)
+
+
+def test_a_given_first_frame_is_kept_and_the_others_are_drawn(tiny_pipeline):
+    picture = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    plain = run(tiny_pipeline, directive(), output_type="latent")
+    given = run(tiny_pipeline, directive(), output_type="latent", keyframes={0: picture})
+    vae = tiny_pipeline.vae
+    film = to_pixels(picture[None, None]).to(vae.dtype)
+    with torch.no_grad():
+        asked = vae.normalise(vae.encode(film).latents)
+    assert torch.allclose(given[:, :, :1], asked.to(given), atol=1e-2)
+    assert not torch.allclose(plain[:, :, :1], asked.to(plain), atol=1e-1)
+    assert not torch.equal(given[:, :, 1:], plain[:, :, 1:])
 
 
 @pytest.mark.parametrize(

@@ -91,14 +91,8 @@ def checked_schedule(
         AniMatrixError: BAD_OPTION for a scheduler that takes no sigmas, or sigmas that do not fall within
             (0,1].
     """
-    if sigmas is None and steps == 1 and (terminal := scheduler.config.get("shift_terminal")):
-        # A schedule of one step begins where it ends; diffusers divides zero by zero.
-        scheduler.register_to_config(shift_terminal=None)
-        scheduler.set_timesteps(steps, device=device)
-        scheduler.register_to_config(shift_terminal=terminal)
-    elif sigmas is None:
-        scheduler.set_timesteps(steps, device=device)
-    else:
+    wanted: dict[str, Any] = {"num_inference_steps": steps}
+    if sigmas is not None:
         if "sigmas" not in inspect.signature(scheduler.set_timesteps).parameters:
             raise AniMatrixError(Code.BAD_OPTION, f"{type(scheduler).__name__} takes no sigmas")
         levels = [float(s) for s in sigmas]
@@ -106,7 +100,15 @@ def checked_schedule(
             raise AniMatrixError(
                 Code.BAD_OPTION, f"sigmas {levels} do not fall within (0,1]", "for example 1, 0.75, 0.5, 0.25"
             )
-        scheduler.set_timesteps(sigmas=np.array(levels), device=device)  # UniPC takes no list
+        wanted = {"sigmas": np.array(levels)}  # UniPC takes no list
+    terminal = scheduler.config.get("shift_terminal")
+    # Sigmas end where they are asked to, and one step where it begins: diffusers would divide zero by zero.
+    unstretched = bool(terminal) and (sigmas is not None or steps == 1)
+    if unstretched:
+        scheduler.register_to_config(shift_terminal=None)
+    scheduler.set_timesteps(**wanted, device=device)
+    if unstretched:
+        scheduler.register_to_config(shift_terminal=terminal)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     return scheduler.timesteps

@@ -233,6 +233,7 @@ def test_a_schedule_ends_where_the_model_says_and_one_step_is_a_schedule_too():
     assert checked_schedule(scheduler, 4, None, cpu)[[0, -1]].tolist() == pytest.approx([1000, 900])
     assert checked_schedule(scheduler, 1, None, cpu).tolist() == [1000]
     assert scheduler.sigmas.tolist() == [1, 0]
+    assert checked_schedule(scheduler, 4, [1.0, 0.5], cpu).tolist() == pytest.approx([1000, 1000 * 16 / 17])
     assert checked_schedule(scheduler, 2, None, cpu).tolist() == pytest.approx([1000, 900])
 
 

@@ -53,8 +53,6 @@ from animatrix.train.task import to_device
 
 RECIPE = Path("recipes/ablation.yaml")
 TEXT_RECIPE = Path("recipes/ablation_text.yaml")
-# Caches of other text encoders, whose latents serve as well.
-OTHER_TEXTS = (Path("runs/nano1/text/export"), Path("weights/nano"))
 
 
 @dataclass(frozen=True)
@@ -224,7 +222,7 @@ def main() -> int:
 def run_all(args: argparse.Namespace) -> bool:
     """Every run that is not finished, seed by seed; false when it was asked to stop."""
     recipe = load_recipe(args.recipe, args.change)
-    if not make_shared(recipe, TEXT_RECIPE, OTHER_TEXTS):
+    if not make_shared(recipe, TEXT_RECIPE):
         return False
     encoder = NanoEncoder.load(recipe.model.vae, recipe.model.text)
     clips = make_clips(args.out / "clips", args.split, encoder, encoder.fingerprint)

@@ -1,6 +1,6 @@
 """Does the reward model tell art from failure? Sets that it never saw: other seeds, casts, failure kinds.
 
-    python benchmarks/reward.py --weights weights/reward --vae runs/nano1/vae/vae --count 200 [--json]
+    python benchmarks/reward.py --weights weights/reward --vae weights/nano/vae --count 200 [--json]
     python benchmarks/reward.py --baselines --count 40        # the baselines alone, no weights needed
 
 Every second set shows a failure kind that training left out. Prints a table (or one JSON document): AUC of

@@ -99,7 +99,8 @@ def of_baseline(badness: Callable[[np.ndarray], float]) -> Callable[[Shown], Jud
 
     def judge(shown: Shown) -> Judgement:
         bad = torch.tensor([badness(p) for p in shown.planes])
-        return Judgement(-bad[:, None].repeat(1, len(DIMENSIONS)), bad, torch.full(shown.maps.shape, -9.0))
+        nowhere = torch.full(shown.maps.shape, -9.0)
+        return Judgement(-bad[:, None].repeat(1, len(DIMENSIONS)), bad, nowhere, nowhere)
 
     return judge
 

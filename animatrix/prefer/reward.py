@@ -3,7 +3,7 @@
     tags -> tag encoder -> tokens and a summary; the summary turns every block of the picture path (FiLM)
     planes, every frame: luma, luma differences to both neighbours, chroma -> 1/4 -> 1/8 of the size,
         convolutions in space and over 1, 2 and 4 frames in time
-    -> failure map: a logit for every cell of 8x8 pixels and 4 frames
+    -> two maps, a logit for every cell of 8x8 pixels and 4 frames: failing, and deformed on purpose
     frames (mean and maximum over the picture, where in the shot) with the tag tokens -> transformer layers
     -> five dimension scores, and art (-) or failure (+)
 
@@ -36,12 +36,13 @@ class Judgement(NamedTuple):
     """What is thought of clips, as logits.
 
     scores: [B,5] by :data:`DIMENSIONS`, on Bradley-Terry's scale; failure: [B], of being a failure; where:
-    [B,T',h,w] of failing there.
+    [B,T',h,w] of failing there; art: [B,T',h,w] of being deformed there on purpose, asked for or not.
     """
 
     scores: Tensor
     failure: Tensor
     where: Tensor
+    art: Tensor
 
     def by_head(self) -> Tensor:
         """[B,6]: the dimensions, and overall, which is their mean."""
@@ -150,14 +151,15 @@ class RewardModel(ModelMixin, ConfigMixin):
         self.time = nn.ModuleList(AlongTime(far, apart) for apart in (1, 2, 4))
         self.where_in = nn.Conv2d(2 * far, far, 1)
         self.where_told = nn.Linear(told, far)
-        self.where_out = nn.Conv2d(far, 1, 1)
-        self.frame = nn.Linear(2 * far + 1, width)
+        self.where_out = nn.Conv2d(far, 2, 1)  # failing, deformed on purpose
+        self.frame = nn.Linear(2 * far + 2, width)
         self.moment = nn.Linear(2 * OCTAVES, width)
         self.asked = nn.Linear(told, width)
         self.asked_when = nn.Linear(4 * OCTAVES, width)
         self.summary = nn.Parameter(torch.randn(width) * 0.5)
         self.mixers = nn.ModuleList(SetAttention(width, 4) for _ in range(layers))
-        self.trunk = nn.Sequential(nn.LayerNorm(3 * width), nn.Linear(3 * width, width), nn.GELU())
+        self.read = nn.LayerNorm(3 * width)
+        self.trunk = nn.Sequential(nn.Linear(3 * width + 4, width), nn.GELU())
         self.scores = nn.Linear(width, len(DIMENSIONS))
         self.failure = nn.Linear(width + 2, 1)
         self.ties = nn.Parameter(torch.zeros(len(HEADS)))
@@ -182,17 +184,18 @@ class RewardModel(ModelMixin, ConfigMixin):
         both = torch.cat([slots.mean(2), slots.amax(2)], 2)
         hidden = self.where_in(both.flatten(0, 1)).unflatten(0, (b, -1))
         hidden = F.silu(hidden + self.where_told(told)[:, None, :, None, None])
-        where = self.where_out(hidden.flatten(0, 1))[:, 0].unflatten(0, (b, -1))
-        pooled = self._read(x, t, b, tags, where)
-        flat = where.flatten(1).float()
-        worst = flat.topk(min(8, flat.shape[1]), 1).values.mean(1, keepdim=True)
-        evidence = torch.cat([pooled, worst.to(pooled), flat.mean(1, keepdim=True).to(pooled)], 1)
-        return Judgement(self.scores(pooled).float(), self.failure(evidence)[:, 0].float(), where.float())
+        maps = self.where_out(hidden.flatten(0, 1)).unflatten(0, (b, -1)).transpose(1, 2)  # [B,2,T',h,w]
+        flat = maps.flatten(2).float()
+        worst = flat.topk(min(8, flat.shape[2]), 2).values.mean(2)
+        evidence = torch.cat([worst, flat.mean(2)], 1)  # failing, deformed; each at its most, and in all
+        pooled = self._read(x, t, b, tags, maps, evidence)
+        failure = self.failure(torch.cat([pooled, evidence[:, ::2].to(pooled)], 1))[:, 0]
+        return Judgement(self.scores(pooled).float(), failure.float(), maps[:, 0].float(), maps[:, 1].float())
 
-    def _read(self, x: Tensor, t: int, b: int, tags: Any, where: Tensor) -> Tensor:
+    def _read(self, x: Tensor, t: int, b: int, tags: Any, maps: Tensor, evidence: Tensor) -> Tensor:
         """Frames and tags together, to one row [B,width]."""
         slot = torch.div(torch.arange(t, device=x.device) + SLOT - 1, SLOT, rounding_mode="floor")
-        worst = where.flatten(2).amax(2)[:, slot][..., None].to(x.dtype)
+        worst = maps.flatten(3).amax(3).transpose(1, 2)[:, slot].to(x.dtype)  # [B,T,2]
         frames = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1).unflatten(0, (b, t))
         # A frame's middle, as a fraction of the shot: the scale of the spans of tags.
         place = (torch.arange(t, device=x.device) + 0.5) / t
@@ -204,7 +207,8 @@ class RewardModel(ModelMixin, ConfigMixin):
         for layer in self.mixers:
             row = layer(row, mask)
         seen = row[:, 1 : 1 + t]
-        return self.trunk(torch.cat([row[:, 0], seen.mean(1), seen.amax(1)], 1))
+        row = self.read(torch.cat([row[:, 0], seen.mean(1), seen.amax(1)], 1))
+        return self.trunk(torch.cat([row, evidence.to(row)], 1))
 
 
 def _waves(x: Tensor) -> Tensor:

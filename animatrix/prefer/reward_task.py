@@ -2,8 +2,9 @@
 
 A sample is a few members of one set under one of its directives, drawn anew each time, each looked at once
 and compared with all the others. Its loss: Bradley-Terry with ties over the pairs, dimension by dimension and
-overall; the art/failure answer; and the renderer's failure map, where the renderer drew one. Some steps show
-close-ups instead: small windows of many sets, which have no pairs.
+overall; the art/failure answer; the renderer's failure map, where the renderer drew one; and where the
+intended take differs from the flat one: art. Some steps show close-ups instead: small windows of many sets,
+which have no pairs. Some samples are disguised, all members alike: mirrored, and in other colours.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from animatrix.knowledge import Directive, Tag
-from animatrix.prefer.merits import HEADS, OVERALL, TAKES
+from animatrix.prefer.merits import AGAIN, HEADS, OVERALL, TAKES
 from animatrix.prefer.pairs import Member, Pair, answer_of, has_map
 from animatrix.prefer.recipe import CloseRecipe, PairData
 from animatrix.prefer.reward import Judgement, RewardModel
-from animatrix.prefer.sets import CELL, DEFORMATIONS, SLOT, Drawn
+from animatrix.prefer.sets import CELL, DEFORMATIONS, SLOT, Drawn, pooled_map
 from animatrix.prefer.shards import PairStore
 from animatrix.prefer.ties import OUTCOMES, log_k, parity_tie_rate, tie_loss
 from animatrix.prefer.voted import VotedPairs
@@ -41,6 +42,7 @@ SETS, VOTES = "sets", "votes"
 CLOSE = "close"  # kind of the draws of close-ups
 FAILING = 0.3  # of a map's cell: it fails
 HEAVY = 3.0  # a failing cell counts as so many sound ones
+UNSEEN, PLAIN = 8.0, 64.0  # levels between takes: what the passage may add, and beyond that, plain to see
 
 
 class RewardRecipe(Section):
@@ -51,7 +53,8 @@ class RewardRecipe(Section):
             ``lora``.
         start: folder of a trained small model to go on from, whose sizes then count.
         near, far, told, width, layers: of the small one.
-        answer, where: weights of the art/failure answer and of the failure map beside the pairs'.
+        answer, where, art: weights of the art/failure answer, of the failure map and of the map of what is
+            deformed on purpose, beside the pairs'.
     """
 
     backbone: Literal["small", "vlm"] = "small"
@@ -65,6 +68,7 @@ class RewardRecipe(Section):
     layers: PositiveInt = 2
     answer: float = Field(default=1.0, ge=0)
     where: float = Field(default=1.0, ge=0)
+    art: float = Field(default=1.0, ge=0)
 
     @model_validator(mode="after")
     def _fits(self) -> RewardRecipe:
@@ -94,6 +98,8 @@ class RewardBatch:
     answer: Tensor
     where: Tensor
     mapped: Tensor
+    art: Tensor
+    deformed: Tensor
 
 
 @dataclass
@@ -137,7 +143,8 @@ class RewardTask:
     def plan(self, step: int) -> StepPlan:
         rng = draws.rng(self.recipe.seed, "pairs", step)
         close = self.data.close
-        if draws.rng(self.recipe.seed, "close", step).random() < close.share:
+        share = close.share_at((step - 1) / max(1, self.recipe.steps))
+        if draws.rng(self.recipe.seed, "close", step).random() < share:
             items = rng.integers(self.train.count * len(WANTS), size=close.batch)
             found = [Draw(step, place, SETS, int(item), CLOSE) for place, item in enumerate(items)]
             return StepPlan(step, CLOSE, Bucket(close.frames, *close.size), tuple(found))
@@ -163,9 +170,7 @@ class RewardTask:
         takes = [m.row for m in drawn.members if m.kind in TAKES]
         shown = under(drawn, WANTS[draw.index % len(WANTS)], takes)
         shown.name, shown.pairs, shown.close = draw.name, [], True
-        if rng.random() < self.data.thin:
-            shown.directive = thinned(shown.directive, rng)
-        return cut(shown, self.data.close, rng)
+        return self._retold(cut(shown, self.data.close, rng), rng)
 
     def _shown(self, draw: Draw) -> Shown:
         rng = draws.rng(self.recipe.seed, "members", draw.step, draw.place)
@@ -176,9 +181,13 @@ class RewardTask:
             drawn = self.train[draw.index // len(WANTS)]
             shown = under(drawn, WANTS[draw.index % len(WANTS)], chosen(drawn, self.data.members, rng))
         shown.name = draw.name
+        return self._retold(shown, rng)
+
+    def _retold(self, shown: Shown, rng: np.random.Generator) -> Shown:
+        """The sample with fewer of its tags, or disguised, or as it is."""
         if rng.random() < self.data.thin:
             shown.directive = thinned(shown.directive, rng)
-        return shown
+        return disguised(shown, rng) if rng.random() < self.data.disguise else shown
 
     def batch(self, shown: Sequence[Shown]) -> RewardBatch:
         """Samples as the loss takes them."""
@@ -190,6 +199,7 @@ class RewardTask:
         rows: list[tuple] = []
         answers: list[float] = []
         mapped: list[bool] = []
+        art = [purpose_of(s) for s in shown]
         clip_of: list[int] = []
         for sample, s in enumerate(shown):
             at = {m.clip + str(m.row): len(clip_of) + i for i, m in enumerate(s.members)}
@@ -217,6 +227,8 @@ class RewardTask:
             torch.tensor(answers),
             torch.from_numpy(np.concatenate([s.maps for s in shown]).astype(np.float32) / 255),
             torch.tensor(mapped),
+            torch.from_numpy(np.concatenate([maps for maps, _ in art])),
+            torch.tensor([known for _, row in art for known in row]),
         )
 
     # What is learned
@@ -235,10 +247,16 @@ class RewardTask:
             said.failure, batch.answer.nan_to_num(), reduction="none"
         )
         answer = _mean_of(answers * asked, batch.clip_of, samples, asked.float())
-        weight = 1 + (HEAVY - 1) * batch.where
-        cells = F.binary_cross_entropy_with_logits(said.where, batch.where, weight, reduction="none")
-        where = _mean_of(
-            cells.flatten(1).mean(1) * batch.mapped, batch.clip_of, samples, batch.mapped.float()
+
+        def cells(logits: Tensor, drawn: Tensor, known: Tensor) -> Tensor:
+            each = F.binary_cross_entropy_with_logits(
+                logits, drawn, 1 + (HEAVY - 1) * drawn, reduction="none"
+            )
+            return _mean_of(each.flatten(1).mean(1) * known, batch.clip_of, samples, known.float())
+
+        where, art = (
+            cells(said.where, batch.where, batch.mapped),
+            cells(said.art, batch.art, batch.deformed),
         )
         decided = batch.outcome < 2
         right = ((gap > 0) == (batch.outcome == 0)) & decided
@@ -247,13 +265,17 @@ class RewardTask:
             "pairs": pairs if len(gap) else nothing,
             "answer": answer,
             "where": where,
+            "art": art,
             "right": right.float().sum() / decided.sum() if len(gap) else nothing,
             "tie_rate": parity_tie_rate(ties)[HEADS.index(OVERALL)],
         }
         # A little weight on the scores themselves: only their differences are told by pairs.
         held = _mean_of(scores.square().mean(1), batch.clip_of, samples)
-        each_sample = pairs + self.model.answer * answer + self.model.where * where + 1e-3 * held
-        return Losses(each_sample, {name: part.detach() for name, part in parts.items()})
+        maps = self.model.where * where + self.model.art * art
+        return Losses(
+            pairs + self.model.answer * answer + maps + 1e-3 * held,
+            {name: part.detach() for name, part in parts.items()},
+        )
 
     @torch.no_grad()
     def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
@@ -358,6 +380,50 @@ def cut(shown: Shown, close: CloseRecipe, rng: np.random.Generator) -> Shown:
     return shown
 
 
+def purpose_of(shown: Shown) -> tuple[np.ndarray, list[bool]]:
+    """Where members are deformed on purpose ``float32 [N,T',h,w]`` in [0,1], and of which it is known.
+
+    Takes are aligned: intended and flat differ in the deformation alone. The passage changes a few levels.
+    """
+    at = {m.kind: i for i, m in enumerate(shown.members)}
+    found = np.zeros(shown.maps.shape, np.float32)
+    if not shown.wanted or "intended" not in at or "flat" not in at:
+        return found, [False] * len(found)
+    a, b = (shown.planes[at[kind]] for kind in ("intended", "flat"))
+    gap = cv2.absdiff(a.reshape(len(a), -1), b.reshape(len(b), -1)).reshape(a.shape).astype(np.float32)
+    height = a.shape[1] * 2 // 3
+    chroma = gap[:, height:].reshape(len(gap), 2, height // 2, -1).max(1).repeat(2, 1).repeat(2, 2)
+    change = np.maximum(gap[:, :height], chroma)
+    where = pooled_map(np.clip((change - UNSEEN) / PLAIN, 0, 1))
+    for kind in ("intended", AGAIN):
+        if kind in at:
+            found[at[kind]] = where
+    return found, [m.kind in TAKES or m.kind == AGAIN for m in shown.members]
+
+
+def disguised(shown: Shown, rng: np.random.Generator) -> Shown:
+    """All members mirrored (half of the time) and in other colours and brightness; of the tags, those of the
+    deformation alone, because others may no longer hold.
+    """
+    shown.directive = thinned(shown.directive, rng, most=0.0)
+    n, t, rows, width = shown.planes.shape
+    height = rows * 2 // 3
+    luma = shown.planes[:, :, :height]
+    chroma = shown.planes[:, :, height:].reshape(n, t, 2, height // 2, width // 2)
+    if rng.random() < 0.5:
+        luma, chroma, shown.maps = luma[..., ::-1], chroma[..., ::-1], shown.maps[..., ::-1]
+    gain, lift = rng.uniform(0.7, 1.2), rng.uniform(-20, 20)
+    tones = np.clip((np.arange(256) - 128) * gain + 128 + lift, 0, 255).astype(np.uint8)
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.2)
+    c, s = strength * np.cos(angle), strength * np.sin(angle)
+    turned = np.einsum(
+        "ij,ntjhw->ntihw", np.array([[c, -s], [s, c]], np.float32), chroma.astype(np.float32) - 128
+    )
+    chroma = np.clip(np.rint(turned + 128), 0, 255).astype(np.uint8)
+    shown.planes = np.concatenate([tones[luma], chroma.reshape(n, t, height // 2, width)], 2)
+    return shown
+
+
 def answers_of(shown: Shown) -> list[float]:
     """Whether each member fails (1) or not (0); NaN where nothing is known of it."""
     if not shown.wanted:
@@ -368,9 +434,11 @@ def answers_of(shown: Shown) -> list[float]:
     return [s if map_holds(shown, m) else float("nan") for s, m in zip(seen, shown.members, strict=True)]
 
 
-def thinned(directive: Directive, rng: np.random.Generator) -> Directive:
-    """The directive with some of its tags only, as people write them; deformations stay."""
-    share = rng.random()
+def thinned(directive: Directive, rng: np.random.Generator, most: float = 1.0) -> Directive:
+    """The directive with some of its tags only, as people write them, at ``most`` that share of them;
+    deformations stay.
+    """
+    share = most * rng.random()
     kept: dict[str, tuple[Tag, ...]] = {
         name: tags for name, tags in directive.tags.items() if name in KEPT_TAGS or rng.random() < share
     }

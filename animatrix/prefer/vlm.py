@@ -62,7 +62,7 @@ class VlmReward(nn.Module):
         self.backbone, self.processor, self.image_token = backbone, processor, image_token
         self.scores = nn.Linear(width, len(DIMENSIONS))
         self.failure = nn.Linear(width, 1)
-        self.where = nn.Linear(width, 1)
+        self.where = nn.Linear(width, 2)  # failing, deformed on purpose
         self.ties = nn.Parameter(torch.zeros(len(HEADS)))
         for head in (self.scores, self.failure, self.where):
             nn.init.normal_(head.weight, std=0.02)
@@ -170,10 +170,10 @@ class VlmReward(nn.Module):
         out = self.backbone(**inputs, output_hidden_states=True, use_cache=False)
         states = out.hidden_states[-1].float()
         last = states[:, -1]
-        return Judgement(self.scores(last), self.failure(last)[:, 0], self._where(states, asked))
+        return Judgement(self.scores(last), self.failure(last)[:, 0], *self._maps(states, asked))
 
-    def _where(self, states: Tensor, asked: Asked) -> Tensor:
-        """[B,T',h,w] from the tokens of T' pictures, each on its own small grid."""
+    def _maps(self, states: Tensor, asked: Asked) -> tuple[Tensor, Tensor]:
+        """Failing and deformed, [B,T',h,w], from the tokens of T' pictures, each on its own small grid."""
         t, h, w = asked.cells
         grids = asked.inputs["image_grid_thw"].view(len(states), t, 3)
         pictures = asked.inputs["input_ids"] == self.image_token
@@ -181,9 +181,10 @@ class VlmReward(nn.Module):
         rows, columns = (int(n) // merge for n in grids[0, 0, 1:])
         found = []
         for state, here in zip(states, pictures, strict=True):
-            logits = self.where(state[here])[:, 0].view(t, 1, rows, columns)
-            found.append(F.interpolate(logits, (h, w), mode="bilinear", align_corners=False)[:, 0])
-        return torch.stack(found)
+            logits = self.where(state[here]).view(t, rows, columns, 2).permute(0, 3, 1, 2)
+            found.append(F.interpolate(logits, (h, w), mode="bilinear", align_corners=False))
+        maps = torch.stack(found)
+        return maps[:, :, 0], maps[:, :, 1]
 
 
 def _pictures(clip: np.ndarray) -> list[Any]:

@@ -30,7 +30,7 @@ class Pointing(torch.nn.Module):
         t, h, w = shape[:3]
         where = torch.full((1, -(-(t - 1) // 4) + 1, h // 8, w // 8), -9.0)
         where[(0, *self.cell)] = 9.0
-        return Judgement(torch.zeros(1, 5), torch.zeros(1), where)
+        return Judgement(torch.zeros(1, 5), torch.zeros(1), where, where)
 
 
 def directive(frames, fps=24.0, **tags):

@@ -20,6 +20,8 @@ from animatrix.prefer.reward_task import (
     answers_of,
     chosen,
     cut,
+    disguised,
+    purpose_of,
     thinned,
     to_frames,
     under,
@@ -57,6 +59,52 @@ def test_what_was_shown_is_learned(pair_cache, tmp_path):
     first, last = rows[:5], rows[-5:]
     assert np.mean([r["pairs"] for r in last]) < 0.75 * np.mean([r["pairs"] for r in first])
     assert np.mean([r["answer"] for r in last]) < np.mean([r["answer"] for r in first])
+
+
+def test_takes_differ_on_purpose_where_intended_and_flat_do(store):
+    whole = under(store[0], "near_physical")
+    found, known = purpose_of(whole)
+    kinds = [m.kind for m in whole.members]
+    assert found.shape == whole.maps.shape and known == [
+        k in ("intended", "flat", "collapsed", "again") for k in kinds
+    ]
+    at = kinds.index("intended")
+    assert found[at].max() > 0.25 and not found[kinds.index("flat")].any()
+    assert not found[kinds.index("collapsed")].any()
+    # Where nothing differs, nothing is deformed: the cell of the largest value has differing pixels.
+    t, y, x = np.unravel_index(found[at].argmax(), found[at].shape)
+    frames = slice(max(0, 4 * t - 3), 4 * t + 1)
+    a, b = (whole.planes[i, frames, 8 * y : 8 * y + 8, 8 * x : 8 * x + 8] for i in (at, kinds.index("flat")))
+    assert np.abs(a.astype(int) - b).max() > 8
+    alone = under(store[0], "deformation", [0])
+    assert purpose_of(alone)[1] == [False]
+
+
+def test_a_disguise_keeps_shapes_and_what_differs_between_members(store):
+    whole = under(store[0], "deformation", [0, 1, 2])
+    plain = [to_frames(p).astype(int) for p in under(store[0], "deformation", [0, 1, 2]).planes]
+    maps = whole.maps.copy()
+    mirrored = 0
+    for seed in range(6):
+        seen = disguised(under(store[0], "deformation", [0, 1, 2]), np.random.default_rng(seed))
+        assert seen.planes.shape == whole.planes.shape and seen.planes.dtype == np.uint8
+        assert set(seen.directive.tags) <= KEPT_TAGS
+        turned = not np.array_equal(seen.maps, maps)
+        assert np.array_equal(seen.maps, maps[..., ::-1] if turned else maps)
+        mirrored += turned
+        # Pictures of the same drawing: edges of luma lie at the same places, mirrored or not.
+        frames = [to_frames(p).astype(int) for p in seen.planes]
+        for before, after in zip(plain, frames, strict=True):
+            after = after[:, :, ::-1] if turned else after
+            a, b = (np.abs(np.diff(f.mean(3), axis=2)).ravel() for f in (before, after))
+            assert np.corrcoef(a, b)[0, 1] > 0.8
+    assert 0 < mirrored < 6
+
+
+def test_the_share_of_close_ups_goes_evenly_to_the_last():
+    close = CloseRecipe(share=0.9, last_share=0.3)
+    assert [round(close.share_at(x), 2) for x in (0, 0.5, 1)] == [0.9, 0.6, 0.3]
+    assert CLOSE.share_at(0) == CLOSE.share_at(1) == 0.5
 
 
 CLOSE = CloseRecipe(share=0.5, batch=3, size=(32, 16), frames=5, failing=1.0)

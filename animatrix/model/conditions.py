@@ -18,13 +18,14 @@ Adapters and their scales are baked into what is kept: prepare again after chang
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import Tensor, nn
 
+from animatrix.model.cleanup import Sheet
 from animatrix.model.tags import TagEmbeds
 
 
@@ -42,12 +43,19 @@ class BlockContext:
     image_value: Tensor | None = None
 
 
+class Terms(NamedTuple):
+    """What is added to the tokens [B,D,F,h,w], and the sheet of the clean-up."""
+
+    added: Tensor | None
+    sheet: Sheet | None
+
+
 @dataclass(eq=False)
 class Conditions:
     """Text states [B,S,text_dim], image embeds and tags of one pass, for the model ``owner``.
 
-    The rest is filled by the first forward without gradients: text [B,S,D], shift [B,D], what is
-    added to the tokens of latents of ``added_size``.
+    The rest is filled by the first forward without gradients: text [B,S,D], shift [B,D], the terms of
+    tokens and latents of ``terms_shape``.
     """
 
     owner: nn.Module
@@ -58,8 +66,8 @@ class Conditions:
     prepared: bool = True  # outlives one forward
     text: Tensor | None = None
     shift: Tensor | None = None
-    added: Tensor | None = None
-    added_size: tuple[int, ...] = ()
+    terms: Terms | None = None
+    terms_shape: tuple[int, ...] = ()
     blocks: list[BlockContext] | None = None
 
 

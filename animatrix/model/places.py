@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -42,12 +43,10 @@ class Plane(nn.Module):
             start = START * self.start(driven[:, :1]).float()
         return torch.cat([start, start + steps.cumsum(1)], 1)
 
-    def forward(self, path: Tensor, down: Tensor, across: Tensor) -> Tensor:
-        """The term ``[B,F,h,w,D]`` of tokens ``down`` [h] and ``across`` [w] in the picture."""
-        right, below, size = path[..., None, None, :].unbind(-1)
-        down = 0.5 + below + (down[:, None] - 0.5) * size.exp()
-        across = 0.5 + right + (across - 0.5) * size.exp()
-        return _term(self.hidden, self.out, down, across, PLANE_WAVES)
+    def forward(self, path: Tensor, height: int, width: int) -> Tensor:
+        """The term ``[B,F,h,w,D]`` of a picture of ``height`` x ``width`` tokens."""
+        seen = waves(*seen_at(path, height, width), PLANE_WAVES)
+        return self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
 
 
 class Places(nn.Module):
@@ -91,31 +90,45 @@ class Places(nn.Module):
                 layer.reset_parameters()
         self.silence()
 
-    def forward(self, drive_BFD: Tensor, text_BSE: Tensor, height: int, width: int) -> Tensor:
-        """The term ``[B,D,F,h,w]``.
+    def paths(self, drive_BFD: Tensor, text_BSE: Tensor) -> list[Tensor]:
+        """The paths of the planes ``[B,F,3]``.
 
         Args:
             drive_BFD: what drives the planes in each latent frame: tag shift, span track and clock together.
             text_BSE: the narrative's states.
-            height, width: of the picture, in tokens.
         """
-        down, across = ((torch.arange(n, device=drive_BFD.device) + 0.5) / n for n in (height, width))
-        term = _term(self.hidden, self.out, down[:, None], across, WAVES)
-        path = torch.zeros(1, device=drive_BFD.device)
-        for plane in self._planes:
-            path = path + plane.path(drive_BFD, text_BSE)
-            term = term + plane(path, down, across)
+        steps = [plane.path(drive_BFD, text_BSE) for plane in self._planes]
+        return [sum(steps[1 : n + 1], steps[0]) for n in range(len(steps))]
+
+    def forward(self, paths: Sequence[Tensor], height: int, width: int) -> Tensor:
+        """The term ``[B,D,F,h,w]`` of a picture of ``height`` x ``width`` tokens."""
+        still = paths[0].new_zeros(1, 1, 3)
+        seen = waves(*seen_at(still, height, width), WAVES)
+        term = self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
+        for plane, path in zip(self._planes, paths, strict=True):
+            term = term + plane(path, height, width)
         return term.permute(0, 4, 1, 2, 3)
 
 
-def _term(hidden: nn.Linear, out: nn.Linear, down: Tensor, across: Tensor, octaves: int) -> Tensor:
-    """``[...,D]`` of places, broadcast: two layers over sines and cosines of both and their products, which
-    say what neither axis tells alone.
+def seen_at(path: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where on a plane of ``path`` [B,F,3] the places of a picture look: down and across, ``[B,F,h,w]``, in
+    sides of the picture.
+    """
+    down, across = ((torch.arange(n, device=path.device) + 0.5) / n for n in (height, width))
+    right, below, size = path[..., None, None, :].unbind(-1)
+    down = 0.5 + below + (down[:, None] - 0.5) * size.exp()
+    across = 0.5 + right + (across - 0.5) * size.exp()
+    down, across = torch.broadcast_tensors(down, across)
+    return down, across
+
+
+def waves(down: Tensor, across: Tensor, octaves: int) -> Tensor:
+    """Features ``[...,8*octaves]`` of places: sines and cosines of both and their products, which say what
+    neither axis tells alone.
     """
     angles = torch.pi * 2.0 ** torch.arange(octaves, device=down.device)
     d, a = (
         torch.cat([(at[..., None] * angles).sin(), (at[..., None] * angles).cos()], -1)
-        for at in torch.broadcast_tensors(down, across)
+        for at in (down, across)
     )
-    waves = torch.cat([d, a, d * a, d * a.roll(octaves, -1)], -1)
-    return out(nn.functional.silu(hidden(waves.to(hidden.weight.dtype))))
+    return torch.cat([d, a, d * a, d * a.roll(octaves, -1)], -1)

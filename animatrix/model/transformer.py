@@ -38,7 +38,14 @@ from torch import Tensor, nn
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.model import precondition, tracks
-from animatrix.model.conditions import BlockContext, Conditions, KeptKeysAttnProcessor, prefetches_leaves
+from animatrix.model.cleanup import CleanUp
+from animatrix.model.conditions import (
+    BlockContext,
+    Conditions,
+    KeptKeysAttnProcessor,
+    Terms,
+    prefetches_leaves,
+)
 from animatrix.model.key_names import first_wrong_key
 from animatrix.model.places import Places
 from animatrix.model.precondition import Spread
@@ -58,7 +65,7 @@ TAG_PATHS = {
     "tag_to_clock": "tag_clock",
 }
 # What a plain Wan lacks, by the start of its keys: a checkpoint has all of a group or nothing of it.
-ADDED = ("tag_", "place_embedding.")
+ADDED = ("tag_", "place_embedding.", "cleanup.")
 # diffusers means all attention by default, but its patterns match no layer of Wan.
 TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 
@@ -109,6 +116,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         latent_spread: standard deviations of the latents for the latter, two rows of ``out_channels``
             numbers: of the first latent frame, and of the others; None: 1.
         places: tell tokens where they stand in picture and planes (:class:`Places`); Wan does not.
+        cleanup_width: of the finer sheet on which what the blocks say is drawn out (:class:`CleanUp`), a
+            multiple of 8; 0: none, as in Wan.
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -146,6 +155,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         predicts: str = "velocity",
         latent_spread: Spread | None = None,
         places: bool = False,
+        cleanup_width: int = 0,
     ) -> None:
         super().__init__(
             patch_size=patch_size,
@@ -187,6 +197,13 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             else None
         )
         self.place_embedding = Places(inner_dim, text_dim) if places else None
+        planes = len(self.place_embedding.planes) if self.place_embedding is not None else 0
+        patch = (patch_size[1], patch_size[2])
+        self.cleanup = (
+            CleanUp(inner_dim, cleanup_width, in_channels, out_channels, patch, planes)
+            if cleanup_width
+            else None
+        )
         if predicts not in ("velocity", "preconditioned"):
             raise ValueError(f"predicts is velocity or preconditioned, not {predicts!r}")
         if latent_spread is not None and [len(row) for row in latent_spread] != [out_channels] * 2:
@@ -205,6 +222,8 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             nn.init.zeros_(path.weight)
         if self.place_embedding is not None:
             self.place_embedding.silence()
+        if self.cleanup is not None:
+            self.cleanup.silence()
 
     def _tag_paths(self) -> list[nn.Linear]:
         paths = (getattr(self, name) for name in TAG_PATHS)
@@ -251,9 +270,10 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             if path.weight.is_meta:
                 path.to_empty(device=first.device).to(first.dtype)
                 nn.init.zeros_(path.weight)
-        if self.place_embedding is not None and self.place_embedding.out.weight.is_meta:
-            self.place_embedding.to_empty(device=first.device).to(first.dtype)
-            self.place_embedding.reset_parameters()
+        for part in (self.place_embedding, self.cleanup):
+            if part is not None and part.out.weight.is_meta:
+                part.to_empty(device=first.device).to(first.dtype)
+                part.reset_parameters()
 
     @classmethod
     def from_single_file(cls, path: Any, *args: Any, **kwargs: Any) -> AniMatrixTransformer3DModel:
@@ -324,37 +344,46 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         return torch.cat([text_BSD[:, :-count], text_BSD[:, -count:] + tokens], dim=1)
 
     def _tag_terms(
-        self, given: Conditions, like: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, TagEmbeds | None]:
-        """What is added to the tokens ``like`` [B,D,F,h,w] (places, span track, clock) and to the time
-        embedding (tag shift [B,D]), kept in ``given``, and the tags they are of.
+        self, given: Conditions, like: Tensor, size: tuple[int, int]
+    ) -> tuple[Terms, Tensor | None, TagEmbeds | None]:
+        """What is added to the tokens ``like`` [B,D,F,h,w] of latents of ``size``, and to the time embedding
+        (tag shift [B,D]), kept in ``given``, and the tags they are of.
         """
         tags = given.tags
         if tags is None and prefetches_leaves(self):
             tags = no_tags(given.states.shape[0], self.config.tag_dim, given.states)
-        size = tuple(like.shape[2:])
-        added, shift = given.added if given.added_size == size else None, given.shift
+        shape = (*like.shape[2:], *size)
+        terms, shift = given.terms if given.terms_shape == shape else None, given.shift
         if shift is None and tags is not None and self.tag_to_time is not None:
             shift = self.tag_to_time(tags.pooled.to(given.states.dtype))
-        if added is None:
-            added = self._added(given.states, tags, shift, like)
+        if terms is None:
+            terms = self._terms(given.states, tags, shift, like, size)
         if self._keeps(given):
-            given.added, given.added_size, given.shift = added, size, shift
-        return added, shift, tags
+            given.terms, given.terms_shape, given.shift = terms, shape, shift
+        return terms, shift, tags
 
-    def _added(
-        self, text_BSE: Tensor, tags: TagEmbeds | None, shift: Tensor | None, like: Tensor
-    ) -> Tensor | None:
-        """Span track and clock [B,D,F,1,1], with places [B,D,F,h,w], of the tokens ``like``."""
+    def _terms(
+        self,
+        text_BSE: Tensor,
+        tags: TagEmbeds | None,
+        shift: Tensor | None,
+        like: Tensor,
+        size: tuple[int, int],
+    ) -> Terms:
+        """Span track and clock [B,D,F,1,1], with places [B,D,F,h,w], and the sheet of the clean-up."""
         track_BFD = None if tags is None else self._track(tags, like.shape[2], like.dtype)
         added = None if track_BFD is None else track_BFD.transpose(1, 2)[..., None, None]
-        if self.place_embedding is None:
-            return added
+        if self.place_embedding is None and self.cleanup is None:
+            return Terms(added, None)
         drive_BFD = like.new_zeros(like.shape[0], like.shape[2], like.shape[1])
         drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
         drive_BFD = drive_BFD + (0 if shift is None else shift[:, None])
-        term = self.place_embedding(drive_BFD, text_BSE, *like.shape[-2:]).type_as(like)
-        return term if added is None else term + added
+        paths: list[Tensor] = []
+        if self.place_embedding is not None:
+            paths = self.place_embedding.paths(drive_BFD, text_BSE)
+            term = self.place_embedding(paths, *like.shape[-2:]).type_as(like)
+            added = term if added is None else term + added
+        return Terms(added, None if self.cleanup is None else self.cleanup.sheet(drive_BFD, paths, *size))
 
     def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
         """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""
@@ -435,9 +464,9 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             shown = precondition.shown(noisy, timestep, spread)
             hidden_states = torch.cat([shown, hidden_states[:, noisy.shape[1] :]], 1)
         x_BDFHW = self.patch_embedding(hidden_states)
-        added, tag_shift, seen = self._tag_terms(given, x_BDFHW)
-        if added is not None:
-            x_BDFHW = x_BDFHW + added
+        terms, tag_shift, seen = self._tag_terms(given, x_BDFHW, (h, w))
+        if terms.added is not None:
+            x_BDFHW = x_BDFHW + terms.added
         x_BLD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()
 
         seq_len = timestep.shape[1] if timestep.ndim == 2 else None
@@ -462,6 +491,12 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         x_BLD = (self.norm_out(x_BLD.float()) * (1 + scale) + shift).type_as(x_BLD)
         x = self.proj_out(x_BLD).reshape(b, f // p_t, h // p_h, w // p_w, p_t, p_h, p_w, -1)
         output = x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
+        if self.cleanup is not None:
+            if temb.ndim == 3:
+                raise ValueError("a model with a clean-up takes one timestep per sample")
+            assert terms.sheet is not None
+            tokens = x_BLD.transpose(1, 2).unflatten(2, x_BDFHW.shape[2:])
+            output = output + self.cleanup(tokens, hidden_states, temb, terms.sheet)
         if spread is not None:
             output = precondition.velocity(output, noisy, timestep, spread)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)

@@ -117,7 +117,8 @@ def test_places_say_nothing_at_first_and_then_tell_every_token_of_one_noise_apar
     assert torch.equal(placed(**inputs).sample, plain(**inputs).sample)
     with torch.no_grad():
         placed.place_embedding.out.weight.normal_()
-        term = placed.place_embedding(torch.zeros(1, 3, 24), torch.zeros(1, 5, 16), 4, 6)
+        paths = placed.place_embedding.paths(torch.zeros(1, 3, 24), torch.zeros(1, 5, 16))
+        term = placed.place_embedding(paths, 4, 6)
     rows = term[0, :, 0].flatten(1).T
     assert torch.cdist(rows, rows).add(torch.eye(len(rows)) * 9).min() > 0.05
 
@@ -145,7 +146,7 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
         figure.driver.bias.copy_(torch.tensor([-0.25, 0, 0]) / PACE)  # which the figure keeps up with
         for plane in places.planes:
             plane.out.weight.normal_()
-            term = places(drive, text, 2, 4)
+            term = places(places.paths(drive, text), 2, 4)
             if plane is scenery:  # what a token looks at, its neighbour to the left looks at a frame later
                 now, later = term[..., :-1, :, 1:], term[..., 1:, :, :-1]
             else:
@@ -153,6 +154,29 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
             torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
             assert term.std(dim=(1, 3, 4)).min() > 1e-2
             plane.out.weight.zero_()
+
+
+@pytest.mark.parametrize("places", [False, True])
+def test_a_clean_up_is_silent_at_first_and_then_sees_places_that_tokens_cannot_tell_apart(
+    encoder, inputs, places
+):
+    torch.manual_seed(0)
+    plain = AniMatrixTransformer3DModel(**TINY, tag_dim=16, places=places).eval()
+    fine = AniMatrixTransformer3DModel(**TINY, tag_dim=16, places=places, cleanup_width=8).eval()
+    missing, _ = fine.load_state_dict(plain.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {"cleanup"}
+    assert torch.equal(fine(**inputs).sample, plain(**inputs).sample)
+    torch.nn.init.normal_(fine.cleanup.out.weight)
+    with torch.no_grad():
+        torch.nn.init.normal_(fine.tag_to_clock.weight)
+        tags = [encoder(encoder.tokenize([directive(drawing_cadence=v)])) for v in ("twos", "threes")]
+        torch.nn.init.normal_(fine.tag_to_time.weight)
+        said = [fine(**inputs, tags=t).sample for t in tags]
+        fine.cleanup.silence()
+        terms = [a - fine(**inputs, tags=t).sample for a, t in zip(said, tags, strict=True)]
+    # The four places of a token get terms of their own, and other tags other ones.
+    assert terms[0][..., ::2, ::2].sub(terms[0][..., 1::2, 1::2]).abs().mean() > 1e-2
+    assert terms[0].sub(terms[1]).abs().mean() > 1e-2
 
 
 def test_gradients_reach_every_tag_parameter_after_one_step(wan, encoder, inputs):

@@ -26,10 +26,11 @@ from torch import Tensor
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Taxonomy
+from animatrix.model.extended import fresh_keys
 from animatrix.model.key_names import PREFIX, first_wrong_key, original_name
 from animatrix.model.presets import PRESETS, backbone
 from animatrix.model.tags import TagEncoder, tag_rows
-from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel, fresh_keys
+from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 
 logger = logging.getLogger(__name__)
 

@@ -20,23 +20,19 @@ tags or not:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from diffusers import TaylorSeerCacheConfig
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from diffusers.models.transformers.transformer_wan import (
-    WanRotaryPosEmbed,
     WanTimeTextImageEmbedding,
     WanTransformer3DModel,
 )
 from diffusers.utils import apply_lora_scale
 from torch import Tensor, nn
 
-from animatrix.errors import AniMatrixError, Code
 from animatrix.model import precondition, tracks
 from animatrix.model.cleanup import CleanUp
 from animatrix.model.conditions import (
@@ -46,17 +42,11 @@ from animatrix.model.conditions import (
     Terms,
     prefetches_leaves,
 )
-from animatrix.model.key_names import first_wrong_key
+from animatrix.model.extended import ExtendedWan
 from animatrix.model.places import Places
 from animatrix.model.precondition import Spread
 from animatrix.model.tags import TagEmbeds, no_tags
 
-# What diffusers would accept and run wrong: each was run on stock Wan.
-REFUSED_CACHES = {
-    "PyramidAttentionBroadcastConfig": "gives the pass without a prompt the attention of the pass with one",
-    "FasterCacheConfig": "mixes the passes with and without a prompt",
-    "TextKVCacheConfig": "does nothing on Wan; keys and values are kept by prepare()",
-}
 # tag path -> the argument that switches it
 TAG_PATHS = {
     "tag_to_text": "tag_cross_attention",
@@ -64,10 +54,6 @@ TAG_PATHS = {
     "tag_to_frames": "tag_track",
     "tag_to_clock": "tag_clock",
 }
-# What a plain Wan lacks, by the start of its keys: a checkpoint has all of a group or nothing of it.
-ADDED = ("tag_", "place_embedding.", "cleanup.")
-# diffusers means all attention by default, but its patterns match no layer of Wan.
-TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 
 
 class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
@@ -101,7 +87,7 @@ class TimeTextTagEmbedding(WanTimeTextImageEmbedding):
         return temb, timestep_proj, text, None if image is None else self.image_embedder(image)
 
 
-class AniMatrixTransformer3DModel(WanTransformer3DModel):
+class AniMatrixTransformer3DModel(ExtendedWan):
     """Wan transformer that also takes :class:`~animatrix.model.tags.TagEmbeds`.
 
     Args (beyond Wan's):
@@ -229,41 +215,7 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         paths = (getattr(self, name) for name in TAG_PATHS)
         return [p for p in paths if p is not None]
 
-    @classmethod
-    def from_wan(cls, wan: WanTransformer3DModel, **tag_options: Any) -> AniMatrixTransformer3DModel:
-        """Adopt the weights of a Wan transformer (shared, not copied) and add fresh, zeroed tag paths.
-
-        Args:
-            wan: any Wan 2.1/2.2 transformer, already loaded.
-            tag_options: the arguments this class adds to Wan's.
-        Raises:
-            ValueError: if a weight of ``wan`` has no place here, or one here was not filled.
-        """
-        config = {k: v for k, v in wan.config.items() if not k.startswith("_")}
-        model = cls.from_state({**config, **tag_options}, wan.state_dict())
-        model.rope = wan.rope  # not in the state dict, and perhaps on another device
-        return model.train(wan.training)
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> AniMatrixTransformer3DModel:
-        """A model that adopts the tensors of ``state``, in diffusers' names; absent tag paths start at zero.
-
-        Raises:
-            ValueError: naming the first key that is missing or has no place; nothing is adopted by halves.
-        """
-        with torch.device("meta"):
-            model = cls(**config)
-        missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
-        missing = [k for k in missing if not k.startswith(ADDED)]
-        if missing or unexpected:
-            raise ValueError(f"not the weights of this Wan config: {(missing + unexpected)[0]}")
-        model.rope = WanRotaryPosEmbed(
-            model.config.attention_head_dim, model.config.patch_size, model.config.rope_max_seq_len
-        ).to(model.patch_embedding.weight.device)
-        model._open_missing_paths()
-        return model
-
-    def _open_missing_paths(self) -> None:
+    def open_missing(self) -> None:
         """Make what a checkpoint lacked (still on meta) silent, beside the other weights."""
         first = self.patch_embedding.weight
         for path in self._tag_paths():
@@ -274,49 +226,6 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
             if part is not None and part.out.weight.is_meta:
                 part.to_empty(device=first.device).to(first.dtype)
                 part.reset_parameters()
-
-    @classmethod
-    def from_single_file(cls, path: Any, *args: Any, **kwargs: Any) -> AniMatrixTransformer3DModel:
-        """:func:`animatrix.model.loading.load_transformer`. diffusers' own renames the keys of a file that
-        needs none, and loses weights without a word.
-        """
-        from animatrix.model.loading import load_transformer
-
-        return load_transformer(path, *args, **kwargs)
-
-    @classmethod
-    def _load_pretrained_model(
-        cls, model: Any, state_dict: Any, files: Any, name: Any, loaded_keys: list[str], **kwargs: Any
-    ) -> Any:
-        """diffusers' loading, for a checkpoint that fits exactly; a plain Wan folder gets fresh tag paths."""
-        if kwargs.get("hf_quantizer") is None:
-            expected, ignored = model.state_dict().keys(), cls._keys_to_ignore_on_load_unexpected
-            have = [k for k in loaded_keys if not any(part in k for part in ignored)]
-            fresh = fresh_keys(expected, have)
-            first_wrong_key(str(name), [k for k in expected if k not in fresh], have)
-        loaded = super()._load_pretrained_model(model, state_dict, files, name, loaded_keys, **kwargs)
-        model._open_missing_paths()
-        return loaded
-
-    def enable_cache(self, config: Any) -> None:
-        """diffusers' ``enable_cache``, less what gives wrong results on Wan (REFUSED_CACHES), and with
-        TaylorSeer's default layers named.
-
-        Raises:
-            AniMatrixError: BAD_OPTION for one of those.
-        """
-        name = type(config).__name__
-        if name in REFUSED_CACHES:
-            raise AniMatrixError(
-                Code.BAD_OPTION,
-                f"{name.removesuffix('Config')} {REFUSED_CACHES[name]}",
-                "use FirstBlockCacheConfig, MagCacheConfig or TaylorSeerCacheConfig",
-            )
-        if isinstance(config, TaylorSeerCacheConfig) and not (
-            config.use_lite_mode or config.cache_identifiers or config.skip_predict_identifiers
-        ):
-            config = replace(config, cache_identifiers=TAYLOR_LAYERS)
-        super().enable_cache(config)
 
     def prepare(
         self,
@@ -500,12 +409,6 @@ class AniMatrixTransformer3DModel(WanTransformer3DModel):
         if spread is not None:
             output = precondition.velocity(output, noisy, timestep, spread)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
-
-
-def fresh_keys(expected: Iterable[str], have: Iterable[str]) -> set[str]:
-    """Of the keys of a model, those of the groups in :data:`ADDED` that a checkpoint has nothing of."""
-    absent = tuple(group for group in ADDED if not any(key.startswith(group) for key in have))
-    return {key for key in expected if absent and key.startswith(absent)}
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -41,6 +41,7 @@ from animatrix.train.task import Losses, to_device
 from animatrix.train.timesteps import QUANTILES, timestep
 from animatrix.train.wan import check_fits, grey_film
 
+MOST_MOVING = 6.0  # times the mean change that counts for the weight of what moves
 PROBE_STEP = -1  # the "step" of held-out samples: their noise never changes
 
 
@@ -166,7 +167,10 @@ class FlowTask:
         return nn.functional.pad(text.float(), (0, 0, 0, slots))
 
     def loss(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Losses:
-        return Losses(self._error(modules, batch).flatten(1).mean(1), {})
+        error = self._error(modules, batch)
+        if self.model.moving:
+            error = error * moving_weight(batch.latents, self.model.moving)
+        return Losses(error.flatten(1).mean(1), {})
 
     def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
         """Squared error of the velocity [B,C,F,h,w]."""
@@ -241,6 +245,21 @@ def _of_free_frames(error: Tensor, held: Tensor) -> Tensor:
     weight[held] = frames / (frames - 1)
     weight[held, 0] = 0
     return error * weight[:, None, :, None, None]
+
+
+def moving_weight(latents: Tensor, extra: float) -> Tensor:
+    """Weight [B,1,F,h,w] of the errors of clean latents [B,C,F,h,w], 1 in the mean of each sample: before
+    that, 1 where nothing changes and 1 + ``extra`` where as much does as in the mean, at most
+    :data:`MOST_MOVING` times as much. A picture weighs 1.
+    """
+    b, _, f, h, w = latents.shape
+    if f == 1:
+        return latents.new_ones(b, 1, 1, h, w)
+    change = latents.diff(dim=2).square().mean(1)  # [B,F-1,h,w]
+    change = torch.maximum(torch.cat([change[:, :1], change], 1), torch.cat([change, change[:, -1:]], 1))
+    mean = change.flatten(1).mean(1).clamp(min=1e-6).view(-1, 1, 1, 1)
+    weight = 1 + extra * (change / mean).clamp(max=MOST_MOVING)
+    return (weight / weight.flatten(1).mean(1).view(-1, 1, 1, 1))[:, None]
 
 
 TASK = TaskKind(FlowTask, FlowModel, DataRecipe, CurriculumRecipe)

@@ -70,6 +70,9 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
+        moving: how much more the loss counts latents that change from frame to frame, see
+            :func:`animatrix.train.flow.moving_weight`. Figures are a tenth of a picture, and what a directive
+            says of motion happens there. Held-out figures count everything alike.
         guidance, steps: what its clips are usually made with, written into the export; by default 3 and 24,
             of Wan as published.
         terminal: noise level that the last step starts from, written into the export's scheduler: it goes
@@ -97,6 +100,7 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
+    moving: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     steps: PositiveInt | None = None
     terminal: float | None = Field(default=None, gt=0, lt=1)

@@ -13,6 +13,7 @@ from animatrix.knowledge import Directive
 from animatrix.model.tags import TagBatch
 from animatrix.train.conditions import Told, in_words, shown_keyframes, told_tags
 from animatrix.train.engine import Trainer
+from animatrix.train.flow import MOST_MOVING, FlowTask, moving_weight
 from animatrix.train.recipe import check_recipe, task_kind
 from animatrix.train.timesteps import shifted, timestep, unshifted
 
@@ -253,3 +254,30 @@ def test_plain_attention_is_attention():
     with PlainAttention():
         masked = attention(q, k, v, attn_mask=mask)
     assert torch.equal(masked, attention(q, k, v, attn_mask=mask))
+
+
+def test_what_moves_weighs_more_and_a_sample_as_much_as_before():
+    g = torch.Generator().manual_seed(0)
+    latents = torch.randn(2, 4, 1, 6, 8, generator=g).repeat(1, 1, 5, 1, 1)
+    latents[0, :, 3:, 2, 5] += 2.0  # one place changes between the third and the fourth latent frame
+    weight = moving_weight(latents, 2.0)
+    assert weight.shape == (2, 1, 5, 6, 8)
+    assert torch.allclose(weight.flatten(1).mean(1), torch.ones(2))
+    moved = weight[0, 0, 2:4, 2, 5]
+    assert (moved == weight[0].max()).all() and (weight[0, 0, [0, 1, 4], 2, 5] < moved.min()).all()
+    assert torch.allclose(moved / weight[0].min(), torch.tensor(1 + 2 * MOST_MOVING))
+    assert torch.equal(weight[1], torch.ones(1, 5, 6, 8))  # nothing moves
+    assert torch.equal(moving_weight(latents[:, :, :1], 2.0), torch.ones(2, 1, 1, 6, 8))
+
+
+def test_held_out_figures_count_what_moves_like_the_rest(recipe_of, tmp_path):
+    found = []
+    for name, moving in (("plain", None), ("moving", 3.0)):
+        recipe = recipe_of(tmp_path / name)
+        recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"moving": moving})})
+        task = FlowTask(recipe, torch.device("cpu"))
+        plan = next(p for p in map(task.plan, range(1, 9)) if p.bucket.frames > 1)
+        batch = task.load(plan, plan.draws)
+        found.append((task.probe(task.modules()), task.loss(task.modules(), batch).each))
+    assert found[0][0] == found[1][0]
+    assert not torch.equal(found[0][1], found[1][1])

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from animatrix.model.places import PLANE_WAVES, seen_at, waves
+from animatrix.model.places import PLANE_WAVES, Window, seen_at, waves
 
 GROUPS = 8
 
@@ -54,7 +54,7 @@ class CleanUp(nn.Module):
     Args:
         dim: D; width: E, a multiple of 8; depth: blocks.
         channels_in, channels_out: of the latents, with given pictures and without.
-        patch: (p_h, p_w) places of a token.
+        patch: (p_h, p_w) places of a token, as many in both directions.
         planes: whether tokens have places; how many planes.
     """
 
@@ -93,20 +93,28 @@ class CleanUp(nn.Module):
                 layer.reset_parameters()
         self.silence()
 
-    def sheet(self, drive_BFD: Tensor, paths: Sequence[Tensor], height: int, width: int) -> Sheet:
+    def sheet(
+        self,
+        drive_BFD: Tensor,
+        paths: Sequence[Tensor],
+        height: int,
+        width: int,
+        window: Window | None = None,
+    ) -> Sheet:
         """What :meth:`forward` needs of the conditions.
 
         Args:
             drive_BFD: what drives each latent frame.
             paths: of the planes, as :meth:`Places.paths`.
             height, width: H, W.
+            window: of a larger picture that it is cut from.
         """
         turns = self.turn(F.silu(drive_BFD))
         if self.look_out is None:
             return Sheet(turns.new_zeros(1, 1, 1, 1, 1), turns)
         dtype = self.look_out.weight.dtype
         seen = [
-            F.silu(look(waves(*seen_at(path, height, width), PLANE_WAVES).to(dtype)))
+            F.silu(look(waves(*seen_at(path, height, width, window, self.patch[0]), PLANE_WAVES).to(dtype)))
             for look, path in zip(self.look, paths, strict=True)
         ]
         looks = self.look_out(torch.cat(torch.broadcast_tensors(*seen), -1))

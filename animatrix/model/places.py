@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,17 @@ PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what
 DRIVER = 64  # width of what drives a plane
 PACE = 0.05  # sides of the picture a latent frame that a driver of 1 goes: about a quick pan's
 START = 0.25  # sides of the picture that a start of 1 is away
+
+
+class Window(NamedTuple):
+    """Where pictures are cut from larger ones: tokens above and to the left of each int64 [B], and the
+    larger one's height and width in tokens.
+    """
+
+    top: Tensor
+    left: Tensor
+    height: int
+    width: int
 
 
 class Plane(nn.Module):
@@ -43,9 +54,9 @@ class Plane(nn.Module):
             start = START * self.start(driven[:, :1]).float()
         return torch.cat([start, start + steps.cumsum(1)], 1)
 
-    def forward(self, path: Tensor, height: int, width: int) -> Tensor:
+    def forward(self, path: Tensor, height: int, width: int, window: Window | None = None) -> Tensor:
         """The term ``[B,F,h,w,D]`` of a picture of ``height`` x ``width`` tokens."""
-        seen = waves(*seen_at(path, height, width), PLANE_WAVES)
+        seen = waves(*seen_at(path, height, width, window), PLANE_WAVES)
         return self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
 
 
@@ -100,23 +111,39 @@ class Places(nn.Module):
         steps = [plane.path(drive_BFD, text_BSE) for plane in self._planes]
         return [sum(steps[1 : n + 1], steps[0]) for n in range(len(steps))]
 
-    def forward(self, paths: Sequence[Tensor], height: int, width: int) -> Tensor:
-        """The term ``[B,D,F,h,w]`` of a picture of ``height`` x ``width`` tokens."""
+    def forward(
+        self, paths: Sequence[Tensor], height: int, width: int, window: Window | None = None
+    ) -> Tensor:
+        """The term ``[B,D,F,h,w]`` of a picture of ``height`` x ``width`` tokens, cut from a larger one where
+        there is a ``window``.
+        """
         still = paths[0].new_zeros(1, 1, 3)
-        seen = waves(*seen_at(still, height, width), WAVES)
+        seen = waves(*seen_at(still, height, width, window), WAVES)
         term = self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
         for plane, path in zip(self._planes, paths, strict=True):
-            term = term + plane(path, height, width)
+            term = term + plane(path, height, width, window)
         return term.permute(0, 4, 1, 2, 3)
 
 
-def seen_at(path: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+def seen_at(
+    path: Tensor, height: int, width: int, window: Window | None = None, fine: int = 1
+) -> tuple[Tensor, Tensor]:
     """Where on a plane of ``path`` [B,F,3] the places of a picture look: down and across, ``[B,F,h,w]``, in
     sides of the picture.
+
+    Args:
+        height, width: of the picture, in places.
+        window: of a larger picture that it is cut from, whose sides then count.
+        fine: places a token, in either direction.
     """
-    down, across = ((torch.arange(n, device=path.device) + 0.5) / n for n in (height, width))
+    down, across = (torch.arange(n, device=path.device) + 0.5 for n in (height, width))
+    if window is None:
+        down, across = (down / height)[:, None], across / width
+    else:
+        top, left = (fine * at[:, None, None, None].float() for at in (window.top, window.left))
+        down, across = (top + down[:, None]) / (fine * window.height), (left + across) / (fine * window.width)
     right, below, size = path[..., None, None, :].unbind(-1)
-    down = 0.5 + below + (down[:, None] - 0.5) * size.exp()
+    down = 0.5 + below + (down - 0.5) * size.exp()
     across = 0.5 + right + (across - 0.5) * size.exp()
     down, across = torch.broadcast_tensors(down, across)
     return down, across

@@ -43,7 +43,7 @@ from animatrix.model.conditions import (
     prefetches_leaves,
 )
 from animatrix.model.extended import ExtendedWan
-from animatrix.model.places import Places
+from animatrix.model.places import Places, Window
 from animatrix.model.precondition import Spread
 from animatrix.model.tags import TagEmbeds, no_tags
 
@@ -253,7 +253,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         return torch.cat([text_BSD[:, :-count], text_BSD[:, -count:] + tokens], dim=1)
 
     def _tag_terms(
-        self, given: Conditions, like: Tensor, size: tuple[int, int]
+        self, given: Conditions, like: Tensor, size: tuple[int, int], window: Window | None
     ) -> tuple[Terms, Tensor | None, TagEmbeds | None]:
         """What is added to the tokens ``like`` [B,D,F,h,w] of latents of ``size``, and to the time embedding
         (tag shift [B,D]), kept in ``given``, and the tags they are of.
@@ -266,7 +266,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         if shift is None and tags is not None and self.tag_to_time is not None:
             shift = self.tag_to_time(tags.pooled.to(given.states.dtype))
         if terms is None:
-            terms = self._terms(given.states, tags, shift, like, size)
+            terms = self._terms(given.states, tags, shift, like, size, window)
         if self._keeps(given):
             given.terms, given.terms_shape, given.shift = terms, shape, shift
         return terms, shift, tags
@@ -278,6 +278,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         shift: Tensor | None,
         like: Tensor,
         size: tuple[int, int],
+        window: Window | None,
     ) -> Terms:
         """Span track and clock [B,D,F,1,1], with places [B,D,F,h,w], and the sheet of the clean-up."""
         track_BFD = None if tags is None else self._track(tags, like.shape[2], like.dtype)
@@ -290,9 +291,11 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         paths: list[Tensor] = []
         if self.place_embedding is not None:
             paths = self.place_embedding.paths(drive_BFD, text_BSE)
-            term = self.place_embedding(paths, *like.shape[-2:]).type_as(like)
+            term = self.place_embedding(paths, *like.shape[-2:], window).type_as(like)
             added = term if added is None else term + added
-        return Terms(added, None if self.cleanup is None else self.cleanup.sheet(drive_BFD, paths, *size))
+        if self.cleanup is None:
+            return Terms(added, None)
+        return Terms(added, self.cleanup.sheet(drive_BFD, paths, *size, window))
 
     def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
         """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""
@@ -345,6 +348,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         return_dict: bool = True,
         attention_kwargs: dict[str, Any] | None = None,
         tags: TagEmbeds | None = None,
+        window: Window | None = None,
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """Velocity of the noisy latents.
 
@@ -352,6 +356,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             hidden_states: [B,C_in,F,H,W].
             timestep: [B], or [B,L] per token (Wan 2.2 TI2V).
             encoder_hidden_states: text [B,S,text_dim], or what :meth:`prepare` made of text, image and tags.
+            window: what the latents are cut from, while training on parts of pictures.
         Returns:
             [B,C_out,F,H,W].
         """
@@ -362,6 +367,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             raise ValueError("tags and image embeds are part of the prepared conditions")
         elif given.owner is not self:
             raise ValueError("these conditions were prepared by another transformer")
+        elif window is not None:
+            raise ValueError("prepared conditions are of whole pictures")
         elif torch.is_grad_enabled():  # what is kept carries no gradients, and must not carry a spent graph
             given = Conditions(self, given.states, given.image, given.tags, prepared=False)
         b, _, f, h, w = hidden_states.shape
@@ -373,7 +380,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             shown = precondition.shown(noisy, timestep, spread)
             hidden_states = torch.cat([shown, hidden_states[:, noisy.shape[1] :]], 1)
         x_BDFHW = self.patch_embedding(hidden_states)
-        terms, tag_shift, seen = self._tag_terms(given, x_BDFHW, (h, w))
+        terms, tag_shift, seen = self._tag_terms(given, x_BDFHW, (h, w), window)
         if terms.added is not None:
             x_BDFHW = x_BDFHW + terms.added
         x_BLD = x_BDFHW.flatten(2).transpose(1, 2).contiguous()

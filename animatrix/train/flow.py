@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from animatrix.model.places import Window
 from animatrix.model.tags import TagBatch
+from animatrix.model.vae import SPATIAL
 from animatrix.train import draws
 from animatrix.train.attention import quick_attention
 from animatrix.train.conditions import (
@@ -41,6 +43,7 @@ from animatrix.train.task import Losses, to_device
 from animatrix.train.timesteps import QUANTILES, timestep
 from animatrix.train.wan import check_fits, grey_film
 
+PATCH = 2  # latents a side of a token of nano's
 MOST_MOVING = 6.0  # times the mean change that counts for the weight of what moves
 PROBE_STEP = -1  # the "step" of held-out samples: their noise never changes
 
@@ -50,6 +53,7 @@ class FlowBatch:
     """Clean latents and noise [B,C,F,h,w], condition [B,4+C,F,h,w] or None, t [B], text [B,S,D], tags.
 
     held: bool [B], samples whose first latent frame is given clean (Wan 2.2 TI2V); None where none is.
+    weight: [B,1,F,h,w] of the errors, None: 1; window: where the latents are cut from, None: they are whole.
     """
 
     names: list[str]
@@ -60,6 +64,8 @@ class FlowBatch:
     text: Tensor
     tags: TagBatch
     held: Tensor | None = None
+    weight: Tensor | None = None
+    window: Window | None = None
 
 
 class FlowTask:
@@ -97,7 +103,17 @@ class FlowTask:
         uniform = float(plan.notes.get("uniform_share", 0.0))
         seed, part = self.recipe.seed, self.model.part_of_noise
         t = [timestep(seed, step, place, plan.shift, uniform, part) for step, place in at]
-        return self.batch(items, at, t)
+        batch = self.batch(items, at, t)
+        if self.model.moving:
+            batch.weight = moving_weight(batch.latents, self.model.moving)
+        return batch if self.model.window is None else windowed(batch, self._window(plan), seed, at)
+
+    def _window(self, plan: StepPlan) -> tuple[int, int]:
+        """Height and width of what is shown, in latents, no more than there is."""
+        assert self.model.window is not None
+        w, h = (n // SPATIAL for n in self.model.window)
+        bucket = plan.bucket
+        return min(h, bucket.height // SPATIAL), min(w, bucket.width // SPATIAL)
 
     def batch(self, items: Sequence[Item], at: Sequence[Place], t: Sequence[float]) -> FlowBatch:
         """The samples at timesteps ``t``, with the noise and the left-out conditions of their places."""
@@ -168,8 +184,8 @@ class FlowTask:
 
     def loss(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Losses:
         error = self._error(modules, batch)
-        if self.model.moving:
-            error = error * moving_weight(batch.latents, self.model.moving)
+        if batch.weight is not None:
+            error = error * batch.weight
         return Losses(error.flatten(1).mean(1), {})
 
     def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
@@ -185,7 +201,8 @@ class FlowTask:
         tags = encoder(batch.tags) if encoder is not None else None
         # Recomputing happens outside of this context, and must find the kernels of the first time.
         with nullcontext() if self.model.checkpointing else quick_attention(x.device):
-            v = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False)[0]
+            shown = {} if batch.window is None else {"window": batch.window}
+            v = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False, **shown)[0]
         error = (v.float() - (batch.noise - batch.latents)).square()
         return error if batch.held is None else _of_free_frames(error, batch.held)
 
@@ -245,6 +262,32 @@ def _of_free_frames(error: Tensor, held: Tensor) -> Tensor:
     weight[held] = frames / (frames - 1)
     weight[held, 0] = 0
     return error * weight[:, None, :, None, None]
+
+
+def windowed(batch: FlowBatch, size: tuple[int, int], seed: int, at: Sequence[Place]) -> FlowBatch:
+    """The batch cut to windows of ``size`` latents, whole tokens from the corner, each sample elsewhere."""
+    (height, width), (h, w) = batch.latents.shape[-2:], size
+    rows, columns = [], []
+    for step, place in at:
+        rng = draws.rng(seed, "window", step, place)
+        rows.append(int(rng.integers((height - h) // PATCH + 1)))
+        columns.append(int(rng.integers((width - w) // PATCH + 1)))
+
+    def cut(x: Tensor) -> Tensor:
+        found = [
+            one[..., PATCH * r : PATCH * r + h, PATCH * c : PATCH * c + w]
+            for one, r, c in zip(x, rows, columns, strict=True)
+        ]
+        return torch.stack(found)
+
+    return replace(
+        batch,
+        latents=cut(batch.latents),
+        noise=cut(batch.noise),
+        condition=None if batch.condition is None else cut(batch.condition),
+        weight=None if batch.weight is None else cut(batch.weight),
+        window=Window(torch.tensor(rows), torch.tensor(columns), height // PATCH, width // PATCH),
+    )
 
 
 def moving_weight(latents: Tensor, extra: float) -> Tensor:

@@ -70,6 +70,9 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
+        window: (width, height) in pixels, multiples of 16, of the part of each picture that a step shows;
+            nothing: all of it. Tokens of one clip have much in common: four times the clips, a quarter of
+            each, cost the same. Nano only, whose places say where a token stands.
         moving: how much more the loss counts latents that change from frame to frame, see
             :func:`animatrix.train.flow.moving_weight`. Figures are a tenth of a picture, and what a directive
             says of motion happens there. Held-out figures count everything alike.
@@ -100,6 +103,7 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
+    window: tuple[PositiveInt, PositiveInt] | None = None  # nothing where not given, as above
     moving: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     steps: PositiveInt | None = None
@@ -111,6 +115,8 @@ class FlowModel(Section):
     def _noise_is_an_interval(self) -> FlowModel:
         if not 0 <= self.part_of_noise[0] < self.part_of_noise[1] <= 1:
             raise ValueError("part_of_noise is two numbers from 0 to 1, the smaller first")
+        if self.window is not None and (self.backbone != "nano" or any(n % 16 for n in self.window)):
+            raise ValueError("window is of nano's, its sides multiples of 16")
         if self.tags_frozen and self.tags is None:
             raise ValueError("tags_frozen needs tags: a tag encoder to leave as it is")
         return self

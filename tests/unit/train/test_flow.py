@@ -14,6 +14,7 @@ from animatrix.model.tags import TagBatch
 from animatrix.train.conditions import Told, in_words, shown_keyframes, told_tags
 from animatrix.train.engine import Trainer
 from animatrix.train.flow import MOST_MOVING, FlowTask, moving_weight
+from animatrix.train.flow_model import FlowModel
 from animatrix.train.recipe import check_recipe, task_kind
 from animatrix.train.timesteps import shifted, timestep, unshifted
 
@@ -281,3 +282,28 @@ def test_held_out_figures_count_what_moves_like_the_rest(recipe_of, tmp_path):
         found.append((task.probe(task.modules()), task.loss(task.modules(), batch).each))
     assert found[0][0] == found[1][0]
     assert not torch.equal(found[0][1], found[1][1])
+
+
+def test_a_step_may_show_parts_of_pictures(recipe_of, tmp_path):
+    recipe = recipe_of(tmp_path)
+    model = recipe.model.model_copy(update={"moving": 1.0})
+    whole = FlowTask(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    model = model.model_copy(update={"window": (16, 64)})  # higher than the pictures are
+    parts = FlowTask(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    plan = next(p for p in map(whole.plan, range(1, 9)) if p.bucket.frames > 1)
+    all_of_it, cut = whole.load(plan, plan.draws), parts.load(plan, plan.draws)
+    assert cut.latents.shape[-2:] == (4, 2) and all_of_it.latents.shape[-2:] == (4, 4)
+    assert (cut.window.height, cut.window.width) == (2, 2) and not cut.window.top.any()
+    assert set(cut.window.left.tolist()) == {0, 1}
+    for i, column in enumerate(cut.window.left.tolist()):
+        for name in ("latents", "noise", "condition", "weight"):
+            here = getattr(all_of_it, name)[i][..., 2 * column : 2 * column + 2]
+            assert torch.equal(getattr(cut, name)[i], here), name
+    assert torch.isfinite(parts.loss(parts.modules(), cut).each).all()
+
+
+def test_only_nano_is_shown_parts():
+    with pytest.raises(ValueError, match="multiples of 16"):
+        FlowModel(vae="v", text="t", window=(40, 48))
+    with pytest.raises(ValueError, match="nano"):
+        FlowModel(vae="v", text="t", backbone="wan2.1-t2v-1.3b", window=(48, 48))

@@ -170,7 +170,7 @@ def fill(args: argparse.Namespace, models: Sequence[tuple[str, list[Path]]]) -> 
     file = args.out / "rows.jsonl"
     kept, judge = read_rows(file), load_judge(args.reward)
     fitted = classifier(args, model_path(str(models[0][1][0])) / "vae")
-    settings = f"{args.size[0]}x{args.size[1]}x{args.frames}/{args.steps}/{args.guidance:g}/{args.scenes}"
+    settings = f"{args.size[0]}x{args.size[1]}x{args.frames}/{args.steps}/{args.guidance}/{args.scenes}"
     rows = []
     judged_by = revision(args.reward)
     for name, folders in models:
@@ -316,8 +316,8 @@ def main() -> None:
     parser.add_argument("--size", default="160x96")
     parser.add_argument("--frames", type=int, default=33)
     parser.add_argument("--scenes", type=shared_scenes, metavar="N[:SEED]", help="the N scenes a model knows")
-    parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--steps", type=int, help="default: as the model's clips usually are")
+    parser.add_argument("--guidance", type=float, help="the same")
     parser.add_argument(
         "--triplets", type=int, default=60, help="that the classifier on measures is fitted on"
     )

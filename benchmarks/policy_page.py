@@ -80,8 +80,8 @@ def main() -> None:
     parser.add_argument("--size", default="160x96")
     parser.add_argument("--frames", type=int, default=33)
     parser.add_argument("--scenes", type=shared_scenes, metavar="N[:SEED]", help="the N scenes a model knows")
-    parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--steps", type=int, help="default: as the model's clips usually are")
+    parser.add_argument("--guidance", type=float, help="the same")
     parser.add_argument("--rate", type=float, default=24.0)
     parser.add_argument("--quality", type=int, default=60)
     args = parser.parse_args()
@@ -97,7 +97,8 @@ def main() -> None:
         for what, clip in zip(SHOWN, clips, strict=True):
             looping(clip, folder / file_name(what, name), args.rate, args.quality)
     names = [name for name, _ in args.model]
-    notes = f"{args.steps} steps, guidance {args.guidance:g}. Made by `python benchmarks/policy_page.py`."
+    usual = "as its clips usually are" if args.steps is None else f"{args.steps} steps"
+    notes = f"Sampled {usual}. Made by `python benchmarks/policy_page.py`."
     text = page(list(zip(SHOWN, asked, strict=True)), names, folder.name, notes)
     with written_whole(args.docs / "preference_clips.md") as temporary:
         temporary.write_text(text, "utf-8")

@@ -69,13 +69,13 @@ class ProbeRecipe(Section):
 
     Args:
         clips: held-out directives that clips are made of, the deformations by turns.
-        steps, guidance, batch: of the making.
+        steps, guidance, batch: of the making; nothing: as the model's clips are usually made.
         pairs: held-out sets whose pairs are told apart, and on which the drift is measured.
     """
 
     clips: int = Field(default=36, ge=0)
-    steps: PositiveInt = 8
-    guidance: float = Field(default=3.0, ge=0)
+    steps: PositiveInt | None = None
+    guidance: float | None = Field(default=None, ge=0)
     batch: PositiveInt = 6
     pairs: PositiveInt = 12
 
@@ -137,7 +137,7 @@ class SamplesRecipe(Section):
 
     Args:
         directives, candidates: how many, and how many clips of each.
-        steps, guidance, seed: of the making.
+        steps, guidance, seed: of the making; nothing: as the model's clips are usually made.
         least: gap of calibrated rewards below which best and worst make no pair.
         share: of the pairs of a step.
     """
@@ -145,8 +145,8 @@ class SamplesRecipe(Section):
     folder: Path
     directives: PositiveInt = 200
     candidates: int = Field(default=4, ge=2)
-    steps: PositiveInt = 16
-    guidance: float = Field(default=3.0, ge=0)
+    steps: PositiveInt | None = None
+    guidance: float | None = Field(default=None, ge=0)
     seed: int = Field(default=0, ge=0)
     least: float = Field(default=0.2, ge=0)
     share: float = Field(default=0.4, gt=0, lt=1)

@@ -69,8 +69,8 @@ class Sampled(_Row):
     conflict: bool
     model: str
     judge: str
-    steps: int
-    guidance: float
+    steps: int | None
+    guidance: float | None
 
 
 def logit(p: float) -> float:
@@ -230,8 +230,16 @@ def read_manifest(folder: Path) -> list[Sampled]:
     return read_rows(path, Sampled)
 
 
-def sampler(pipe: Any, size: tuple[int, int], steps: int, guidance: float, batch: int = 8):
-    """What :func:`make_samples` takes, of a pipeline: each clip is what it would be alone."""
+def sampler(
+    pipe: Any,
+    size: tuple[int, int],
+    steps: int | None = None,
+    guidance: float | None = None,
+    batch: int = 8,
+):
+    """What :func:`make_samples` takes, of a pipeline: each clip is what it would be alone. Without ``steps``
+    and ``guidance``, as the model's clips are usually made.
+    """
     from animatrix.generate.run import clip_of
 
     pipe.set_progress_bar_config(disable=True)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import torch
 from torch import nn
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.conditioning import layout_of
 from animatrix.generate.run import Engine, load
 from animatrix.media.door import written_whole
+from animatrix.model.halving import halved
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import AniMatrixTransformer3DModel
 from animatrix.model.vae import AutoencoderNano
@@ -183,15 +183,7 @@ def export(policy: Policy, modules: Mapping[str, nn.Module], folder: Path, story
         kept = set(AniMatrixTransformer3DModel._keep_in_fp32_modules or ())
         for name, part in pipe.components.items():
             if isinstance(part, nn.Module):
-                setattr(pipe, name, _half(part, kept if policy.layout != "nano" else set()))
+                setattr(pipe, name, halved(part, kept if policy.layout != "nano" else ()))
         pipe.save_pretrained(folder, safe_serialization=True)
     with written_whole(folder / STORY) as temporary:
         temporary.write_text(json.dumps(story, indent=1) + "\n", "utf-8")
-
-
-def _half(part: nn.Module, kept: set[str]) -> nn.Module:
-    found = copy.deepcopy(part).cpu().eval().requires_grad_(False)
-    for name, weight in [*found.named_parameters(), *found.named_buffers()]:
-        if weight.is_floating_point() and not set(name.split(".")) & kept:
-            weight.data = weight.data.to(torch.bfloat16)
-    return found

@@ -9,7 +9,6 @@ Wan's backbones are built in :mod:`animatrix.train.wan`.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import nn
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.pipeline import AniMatrixPipeline
+from animatrix.model.halving import halved
 from animatrix.model.presets import backbone
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
@@ -263,5 +263,5 @@ def export(
     pipe = pipeline(model, parts, modules, shift)
     for name, part in pipe.components.items():
         if isinstance(part, nn.Module):
-            setattr(pipe, name, copy.deepcopy(part).cpu().eval().requires_grad_(False).to(torch.bfloat16))
+            setattr(pipe, name, halved(part))
     pipe.save_pretrained(folder, safe_serialization=True)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from animatrix.errors import AniMatrixError, Code
+from animatrix.model.halving import halve
 from animatrix.model.presets import PRESETS, Preset, backbone
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
@@ -235,22 +236,13 @@ def export(
     if model.lora is not None:
         _export_lora(model, parts, transformer, tags, folder)
         return
-    _halve(transformer)
+    halve(transformer, AniMatrixTransformer3DModel._keep_in_fp32_modules)
     if parts.expert is None:
         pipeline(model, parts, modules, shift).save_pretrained(folder, safe_serialization=True)
         return
     transformer.save_pretrained(folder / parts.expert, safe_serialization=True)
     if tags is not None:
         tags.save_pretrained(folder / "tag_encoder", safe_serialization=True)
-
-
-def _halve(transformer: AniMatrixTransformer3DModel) -> None:
-    """Weights as a checkpoint stores them: see ``load_transformer``."""
-    kept = set(AniMatrixTransformer3DModel._keep_in_fp32_modules)
-    for name, weight in transformer.named_parameters():
-        weight.requires_grad_(False)
-        if not set(name.split(".")) & kept:
-            weight.data = weight.data.bfloat16()
 
 
 def _export_lora(

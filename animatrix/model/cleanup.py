@@ -3,10 +3,10 @@
 A token of the backbone stands for 2x2 places of the latents, all their channels: in a narrow model as many
 numbers as it is wide, so that everything fine has to pass through one row at once. As in a studio, a rough
 drawing is therefore traced on a finer sheet: every place of the latents sees its part of the token, the noisy
-latents and given pictures themselves, and where it looks on the planes of
-:class:`~animatrix.model.places.Places`; and every latent frame is told again what drives it (tag shift, span
-track and clock), because what shooting on ones or threes changes *within* a latent frame is fine, too. The
-term that comes out is added to what the backbone says. It is zero at first.
+latents and given pictures themselves, where it looks on the planes of
+:class:`~animatrix.model.places.Places`, and what is painted there. Every latent frame is told again what
+drives it (tag shift, span track and clock), because what shooting on ones or threes changes *within* a latent
+frame is fine, too. The term that comes out is added to what the backbone says. It is zero at first.
 
 Shapes: B samples, D width of the tokens, E width here, F latent frames, h x w tokens, H x W places.
 """
@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from animatrix.model.places import PLANE_WAVES, Window, seen_at, waves
+from animatrix.model.places import DEPTH, PLANE_WAVES, REACHES, Art, Window, seen_at, waves
 
 GROUPS = 8
+FINE = 2  # looks at the art that a place of the latents takes, in either direction
 
 
 class Sheet(NamedTuple):
@@ -55,7 +56,8 @@ class CleanUp(nn.Module):
         dim: D; width: E, a multiple of 8; depth: blocks.
         channels_in, channels_out: of the latents, with given pictures and without.
         patch: (p_h, p_w) places of a token, as many in both directions.
-        planes: whether tokens have places; how many planes.
+        text_dim: of the narrative's states.
+        planes: whether tokens have places: how many planes, at most as many as there are :data:`REACHES`.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class CleanUp(nn.Module):
         channels_in: int,
         channels_out: int,
         patch: tuple[int, int],
+        text_dim: int,
         planes: int,
         depth: int = 2,
     ) -> None:
@@ -73,7 +76,8 @@ class CleanUp(nn.Module):
         self.rough = nn.Linear(dim, width * patch[0] * patch[1])
         self.seen = nn.Conv2d(channels_in, width, 3, padding=1)
         self.look = nn.ModuleList(nn.Linear(8 * PLANE_WAVES, width) for _ in range(planes))
-        self.look_out = nn.Linear(width * planes, width) if planes else None
+        self.art = nn.ModuleList(Art(text_dim, reach) for reach in REACHES[:planes])
+        self.look_out = nn.Linear((width + FINE**2 * DEPTH) * planes, width) if planes else None
         self.turn = nn.Linear(dim, 2 * width * depth)
         self.turn_at = nn.Linear(dim, 2 * width * depth)
         self.traces = nn.ModuleList(Trace(width) for _ in range(depth))
@@ -89,13 +93,14 @@ class CleanUp(nn.Module):
     def reset_parameters(self) -> None:
         """As new."""
         for layer in self.modules():
-            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.GroupNorm)):
+            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.GroupNorm, Art)):
                 layer.reset_parameters()
         self.silence()
 
     def sheet(
         self,
         drive_BFD: Tensor,
+        text_BSE: Tensor,
         paths: Sequence[Tensor],
         height: int,
         width: int,
@@ -104,7 +109,7 @@ class CleanUp(nn.Module):
         """What :meth:`forward` needs of the conditions.
 
         Args:
-            drive_BFD: what drives each latent frame.
+            drive_BFD: what drives each latent frame; text_BSE: the narrative's states.
             paths: of the planes, as :meth:`Places.paths`.
             height, width: H, W.
             window: of a larger picture that it is cut from.
@@ -117,7 +122,11 @@ class CleanUp(nn.Module):
             F.silu(look(waves(*seen_at(path, height, width, window, self.patch[0]), PLANE_WAVES).to(dtype)))
             for look, path in zip(self.look, paths, strict=True)
         ]
-        looks = self.look_out(torch.cat(torch.broadcast_tensors(*seen), -1))
+        for art, path in zip(self.art, paths, strict=True):
+            fine = art(text_BSE, *seen_at(path, FINE * height, FINE * width, window, FINE * self.patch[0]))
+            fine = fine.unflatten(2, (height, FINE)).unflatten(4, (width, FINE))  # [B,F,H,2,W,2,C]
+            seen.append(fine.transpose(3, 4).flatten(4).to(dtype))
+        looks = self.look_out(torch.cat(seen, -1))
         return Sheet(looks.permute(0, 4, 1, 2, 3), turns)
 
     def forward(self, tokens_BDFhw: Tensor, shown: Tensor, temb_BD: Tensor, sheet: Sheet) -> Tensor:

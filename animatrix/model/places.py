@@ -12,6 +12,13 @@ WAVES = 4  # octaves of the features of a place in the picture, from half a peri
 PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
 DRIVER = 64  # width of what drives a plane
 PACE = 0.05  # sides of the picture a latent frame that a driver of 1 goes: about a quick pan's
+SHEETS = 4  # of art, on each plane
+DEPTH = 16  # features of a place on a sheet
+CELLS = (40, 24)  # of a sheet, as much of it as is in the picture at rest: 4 pixels each at 160x96
+REACHES = (
+    1.0,
+    0.25,
+)  # of the planes' sheets, in sides of the picture each way: as far as cameras go, and figures
 START = 0.25  # sides of the picture that a start of 1 is away
 
 
@@ -58,6 +65,49 @@ class Plane(nn.Module):
         """The term ``[B,F,h,w,D]`` of a picture of ``height`` x ``width`` tokens."""
         seen = waves(*seen_at(path, height, width, window), PLANE_WAVES)
         return self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
+
+
+class Art(nn.Module):
+    """What is painted on a plane: a few learned sheets of features, mixed by the narrative, to be looked at
+    anywhere.
+
+    Sines of a place say where a token looks, and what is there has to be made of them by the layers behind,
+    all of it anew at every step of a pan. A sheet holds it, as background art does under a camera: feature
+    grids learn detail far faster (Mueller et al. 2201.05989).
+
+    Args:
+        text_dim: of the narrative's states.
+        reach: sides of the picture that a sheet goes beyond it, each way.
+    """
+
+    def __init__(self, text_dim: int, reach: float) -> None:
+        super().__init__()
+        self.reach = reach
+        across, down = (round(n * (1 + 2 * reach)) for n in CELLS)
+        self.sheets = nn.Parameter(torch.empty(SHEETS, DEPTH, down, across))
+        self.choice = nn.Sequential(nn.Linear(text_dim, DRIVER), nn.SiLU(), nn.Linear(DRIVER, SHEETS))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As new."""
+        nn.init.normal_(self.sheets, std=0.3)
+        for layer in self.choice:
+            if isinstance(layer, nn.Linear):
+                layer.reset_parameters()
+
+    def forward(self, text_BSE: Tensor, down: Tensor, across: Tensor) -> Tensor:
+        """What is seen ``[B,F,h,w,DEPTH]`` at places ``[B,F,h,w]`` in sides of the picture; beyond a sheet,
+        its edge.
+        """
+        b, f, h, w = down.shape
+        share = self.choice(text_BSE.to(self.sheets.dtype).mean(1)).softmax(1)
+        sheet = torch.einsum("bk,kchw->bchw", share.float(), self.sheets.float())
+        side = 1 + 2 * self.reach
+        at = torch.stack([2 * (n + self.reach) / side - 1 for n in (across, down)], -1).float()
+        seen = nn.functional.grid_sample(
+            sheet, at.reshape(b, f * h, w, 2), padding_mode="border", align_corners=False
+        )
+        return seen.view(b, DEPTH, f, h, w).permute(0, 2, 3, 4, 1)
 
 
 class Places(nn.Module):

@@ -186,7 +186,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         planes = len(self.place_embedding.planes) if self.place_embedding is not None else 0
         patch = (patch_size[1], patch_size[2])
         self.cleanup = (
-            CleanUp(inner_dim, cleanup_width, in_channels, out_channels, patch, planes)
+            CleanUp(inner_dim, cleanup_width, in_channels, out_channels, patch, text_dim, planes)
             if cleanup_width
             else None
         )
@@ -295,7 +295,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             added = term if added is None else term + added
         if self.cleanup is None:
             return Terms(added, None)
-        return Terms(added, self.cleanup.sheet(drive_BFD, paths, *size, window))
+        return Terms(added, self.cleanup.sheet(drive_BFD, text_BSE, paths, *size, window))
 
     def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
         """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""

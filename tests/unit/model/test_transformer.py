@@ -159,7 +159,7 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
 
 def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
     torch.manual_seed(0)
-    places, sheet = Places(8, 12), CleanUp(8, 8, 4, 4, (2, 2), 2)
+    places, sheet = Places(8, 12), CleanUp(8, 8, 4, 4, (2, 2), 12, 2)
     drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
     top, left = [1, 3], [2, 0]
     window = Window(torch.tensor(top), torch.tensor(left), 6, 5)
@@ -168,7 +168,10 @@ def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
             part.out.weight.normal_()
         paths = places.paths(drive, text)
         whole, part = places(paths, 6, 5), places(paths, 2, 3, window)
-        looks, cut = sheet.sheet(drive, paths, 12, 10).looks, sheet.sheet(drive, paths, 4, 6, window).looks
+        looks, cut = (
+            sheet.sheet(drive, text, paths, 12, 10).looks,
+            sheet.sheet(drive, text, paths, 4, 6, window).looks,
+        )
     for i, (y, x) in enumerate(zip(top, left, strict=True)):
         torch.testing.assert_close(part[i], whole[i, ..., y : y + 2, x : x + 3], rtol=1e-3, atol=1e-4)
         fine = looks[i, ..., 2 * y : 2 * y + 4, 2 * x : 2 * x + 6]

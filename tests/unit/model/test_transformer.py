@@ -9,7 +9,7 @@ from diffusers import WanTransformer3DModel
 from animatrix import Directive
 from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, tracks
 from animatrix.model.cleanup import CleanUp
-from animatrix.model.places import PACE, Places, Plane, Window
+from animatrix.model.places import DEPTH, PACE, Art, Places, Plane, Window, seen_at
 
 TINY = {
     "num_attention_heads": 2,
@@ -155,6 +155,21 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
             torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
             assert term.std(dim=(1, 3, 4)).min() > 1e-2
             plane.out.weight.zero_()
+
+
+def test_art_stays_where_it_is_painted_while_a_plane_moves_and_narratives_choose_it():
+    torch.manual_seed(0)
+    art, text = Art(12, 0.5), torch.randn(2, 5, 12)
+    path = torch.zeros(2, 3, 3)
+    path[:, 1, 0], path[:, 2, 1] = 2 / 6, -1 / 4  # two columns to the right, one row up
+    with torch.no_grad():
+        seen = art(text, *seen_at(path, 4, 6))
+        assert seen.shape == (2, 3, 4, 6, DEPTH)
+        torch.testing.assert_close(seen[:, 1, :, :-2], seen[:, 0, :, 2:], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(seen[:, 2, 1:], seen[:, 0, :-1], rtol=1e-4, atol=1e-5)
+        art.choice[-1].weight.normal_()
+        one, other = art(text, *seen_at(path, 4, 6))
+    assert (one - other).abs().mean() > 0.01
 
 
 def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():

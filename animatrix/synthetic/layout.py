@@ -11,6 +11,7 @@ from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.camera import PARALLAX
 from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.framing import LENS_ENLARGES, aimed_at_hand, angle_of, heads_of
+from animatrix.synthetic.stage import HORIZON
 
 if TYPE_CHECKING:
     from animatrix.synthetic.studio import Shot
@@ -75,3 +76,33 @@ def regions(shot: Shot) -> dict[str, tuple[float, float, float, float]]:
         lo, hi = np.floor(inv.min((0, 1))) - 1, np.ceil(inv.max((0, 1))) + 2
         out[name] = (float(lo[0]), float(lo[1]), float(hi[0]), float(hi[1]))
     return out
+
+
+FIGURE_HEADS = 6.0  # of a figure as high as its sheet
+FIGURE_MIDDLE = 0.35  # of its sheet, above the ground
+
+
+def planes_of(shot: Shot) -> np.ndarray | None:
+    """How the picture lies over set and figure ``float [2,T,3]``: see ``Truth.planes``."""
+    if shot.model is not None or shot.path.roll is not None:
+        return None
+    lay, sides = shot.layout, np.array(shot.size, float)
+    h = sides[1]
+    # As Stage draws it: layout -> frame 0, enlarged about the middle and the horizon.
+    px = h * lay.zoom
+    start = np.array([sides[0] / 2 * (1 - lay.zoom), lay.horizon * h - HORIZON * px])
+    looked, zoom = _middle(shot.path.matrices(), sides)
+    ground = np.concatenate([(looked - start) / lay.zoom / sides - 0.5, -np.log(zoom * lay.zoom)[:, None]], 1)
+    looked, zoom = _middle(shot.figure_path, sides)
+    x = [shot.performance.pose(moment / shot.scene.fps).x for moment in shot.moments]
+    foot = lay.anchor_x + lay.travel * (np.array(x) - shot.performance.pose(0.0).x)
+    scale = h / (FIGURE_HEADS * lay.head_px)
+    away = (looked - np.stack([foot, np.full(len(foot), lay.ground_y)], 1)) * scale / sides
+    figure = np.concatenate([away + [0, FIGURE_MIDDLE], np.log(scale / zoom)[:, None]], 1)
+    return np.stack([ground, figure])
+
+
+def _middle(matrices: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What of frame 0 the middle of each frame shows, in px ``[T,2]``, and enlargement ``[T]``."""
+    zoom = matrices[:, 0, 0]
+    return ((sides - 1) / 2 - matrices[:, :, 2]) / zoom[:, None] + 0.5, zoom

@@ -49,6 +49,11 @@ class Truth:
         deformation: ``float [T,H,W]`` in [0,1], amplitude of intended deformation.
         events: what happens when.
         failure_label, failure_map: None for a clip as intended.
+        planes: ``float [2,T,3]``, how the picture lies over set and figure, as two sheets under a camera: what
+            its middle looks at, right and down of the middle of the sheet, in sides of the picture, and the
+            log of how much of the sheet it sees. The same place of a sheet is the same place of the set (of
+            the figure) in every shot of a scene. None where the set turns or the print was cut or filmed
+            anew.
     """
 
     directive: Directive
@@ -59,6 +64,7 @@ class Truth:
     events: list[Event] = field(default_factory=list)
     failure_label: str | None = None
     failure_map: np.ndarray | None = None
+    planes: np.ndarray | None = None
 
     def to_json(self) -> str:
         """One JSON document; masks as run lengths, maps as 8-bit run lengths of their levels."""
@@ -67,6 +73,7 @@ class Truth:
             "directive": json.loads(self.directive.canonical_json()),
             "shape": [t, h, w],
             "camera": np.round(self.camera, 5).tolist(),
+            "planes": None if self.planes is None else np.round(self.planes, 5).tolist(),
             "sheet": self.sheet,
             "mask": [encode_mask(m) for m in self.mask],
             "deformation": _encode_map(self.deformation),
@@ -90,6 +97,7 @@ class Truth:
                 events=[Event(*e) for e in doc["events"]],
                 failure_label=doc["failure"]["label"],
                 failure_map=_decode_map(doc["failure"]["map"], (t, h, w), None),
+                planes=np.array(doc["planes"]).reshape(2, t, 3) if doc.get("planes") else None,
             )
         except (KeyError, ValueError, TypeError) as e:
             raise AniMatrixError(Code.BAD_DIRECTIVE, f"not a truth document: {e}") from None

@@ -21,6 +21,8 @@ deformation kind; (3) retention of style: held-out loss of the style kind. The c
 
 Endpoint of the conditioning: the mean accuracy over all questions.
 
+A run that diverges (a gradient that is not finite) is recorded and named under the tables; the others go on.
+
 Stops at SIGTERM with a checkpoint; the same command goes on. Finished runs are not run again.
 """
 
@@ -42,7 +44,7 @@ from ablation_parts import make_shared
 from ablation_table import markdown, summary
 from torch import Tensor
 
-from animatrix.errors import EXIT_STATUS, AniMatrixError
+from animatrix.errors import EXIT_STATUS, AniMatrixError, Code
 from animatrix.media.door import written_whole
 from animatrix.train.data.encoders import NanoEncoder
 from animatrix.train.data.shards import read_tables, write_tables
@@ -53,6 +55,7 @@ from animatrix.train.task import to_device
 
 RECIPE = Path("recipes/ablation.yaml")
 TEXT_RECIPE = Path("recipes/ablation_text.yaml")
+DIVERGED = "diverged.txt"
 
 
 @dataclass(frozen=True)
@@ -158,12 +161,26 @@ def finished(args: argparse.Namespace, variant: str, seed: int) -> bool:
     return (place(args.out, variant, seed) / f"{args.split}.json").exists()
 
 
+def diverged(args: argparse.Namespace, variant: str, seed: int) -> str:
+    """Where a run ended for want of finite numbers; empty where it did not."""
+    note = place(args.out, variant, seed) / DIVERGED
+    return note.read_text("utf-8") if note.exists() else ""
+
+
 def one(args: argparse.Namespace, variant: str, seed: int, clips: dict[str, list[Clip]]) -> bool:
     """Train and score one run; false when it was asked to stop."""
-    trainer = train(args, variant, seed)
+    folder = place(args.out, variant, seed)
+    try:
+        trainer = train(args, variant, seed)
+    except AniMatrixError as error:
+        if error.code != Code.NOT_FINITE:
+            raise
+        with written_whole(folder / DIVERGED) as temporary:
+            temporary.write_text(str(error).partition(";")[0], "utf-8")
+        print(f"{variant}, seed {seed} diverged", flush=True)
+        return True
     if trainer is None:
         return False
-    folder = place(args.out, variant, seed)
     tables = score(trainer, variant, clips)
     write_tables(folder / f"{args.split}.safetensors", {k: torch.from_numpy(v) for k, v in tables.items()})
     facts = {
@@ -216,6 +233,9 @@ def main() -> int:
     with written_whole(args.out / "results.json") as temporary:
         temporary.write_text(json.dumps(found, indent=1), "utf-8")
     print(markdown(found))
+    for variant, seed in ((v, s) for v in args.variants for s in args.seeds):
+        if note := diverged(args, variant, seed):
+            print(f"\n{VARIANTS[variant].label}, seed {seed}, diverged: {note}")
     return 0
 
 
@@ -227,7 +247,8 @@ def run_all(args: argparse.Namespace) -> bool:
     encoder = NanoEncoder.load(recipe.model.vae, recipe.model.text)
     clips = make_clips(args.out / "clips", args.split, encoder, encoder.fingerprint)
     print({name: len(found) for name, found in clips.items()}, flush=True)
-    todo = [(v, s) for s in args.seeds for v in args.variants if not finished(args, v, s)]
+    runs = [(v, s) for s in args.seeds for v in args.variants]
+    todo = [(v, s) for v, s in runs if not finished(args, v, s) and not diverged(args, v, s)]
     for number, (variant, seed) in enumerate(todo, 1):
         print(f"{variant}, seed {seed} ({number} of {len(todo)})", flush=True)
         if not one(args, variant, seed, clips):

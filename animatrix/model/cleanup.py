@@ -4,7 +4,7 @@ A token of the backbone stands for 2x2 places of the latents, all their channels
 numbers as it is wide, so that everything fine has to pass through one row at once. As in a studio, a rough
 drawing is therefore traced on a finer sheet: every place of the latents sees its part of the token, the noisy
 latents and given pictures themselves, where it looks on the planes of
-:class:`~animatrix.model.places.Places`, and what is painted there. Every latent frame is told again what
+:class:`~animatrix.model.stand.Stand`, and what is painted there. Every latent frame is told again what
 drives it (tag shift, span track and clock), because what shooting on ones or threes changes *within* a latent
 frame is fine, too. The term that comes out is added to what the backbone says. It is zero at first.
 
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from animatrix.model.places import DEPTH, PLANE_WAVES, REACHES, Art, Window, seen_at, waves
+from animatrix.model.stand import DEPTH, PLANE_WAVES, REACHES, Art, Window, by_latent, seen_at, waves
 
 GROUPS = 8
 FINE = 2  # looks at the art that a place of the latents takes, in either direction
@@ -57,7 +57,8 @@ class CleanUp(nn.Module):
         channels_in, channels_out: of the latents, with given pictures and without.
         patch: (p_h, p_w) places of a token, as many in both directions.
         text_dim: of the narrative's states.
-        planes: whether tokens have places: how many planes, at most as many as there are :data:`REACHES`.
+        planes: how many planes there are; none where tokens have no places.
+        scale: frames of a latent frame.
     """
 
     def __init__(
@@ -69,15 +70,16 @@ class CleanUp(nn.Module):
         patch: tuple[int, int],
         text_dim: int,
         planes: int,
+        scale: int = 4,
         depth: int = 2,
     ) -> None:
         super().__init__()
-        self.patch, self.width = patch, width
+        self.patch, self.width, self.scale = patch, width, scale
         self.rough = nn.Linear(dim, width * patch[0] * patch[1])
         self.seen = nn.Conv2d(channels_in, width, 3, padding=1)
         self.look = nn.ModuleList(nn.Linear(8 * PLANE_WAVES, width) for _ in range(planes))
         self.art = nn.ModuleList(Art(text_dim, reach) for reach in REACHES[:planes])
-        self.look_out = nn.Linear((width + FINE**2 * DEPTH) * planes, width) if planes else None
+        self.look_out = nn.Linear((width + scale * FINE**2 * DEPTH) * planes, width) if planes else None
         self.turn = nn.Linear(dim, 2 * width * depth)
         self.turn_at = nn.Linear(dim, 2 * width * depth)
         self.traces = nn.ModuleList(Trace(width) for _ in range(depth))
@@ -110,7 +112,7 @@ class CleanUp(nn.Module):
 
         Args:
             drive_BFD: what drives each latent frame; text_BSE: the narrative's states.
-            paths: of the planes, as :meth:`Places.paths`.
+            paths: of the planes [B,T,3], as :meth:`Stand.paths`.
             height, width: H, W.
             window: of a larger picture that it is cut from.
         """
@@ -118,14 +120,15 @@ class CleanUp(nn.Module):
         if self.look_out is None:
             return Sheet(turns.new_zeros(1, 1, 1, 1, 1), turns)
         dtype = self.look_out.weight.dtype
-        seen = [
-            F.silu(look(waves(*seen_at(path, height, width, window, self.patch[0]), PLANE_WAVES).to(dtype)))
-            for look, path in zip(self.look, paths, strict=True)
-        ]
-        for art, path in zip(self.art, paths, strict=True):
-            fine = art(text_BSE, *seen_at(path, FINE * height, FINE * width, window, FINE * self.patch[0]))
-            fine = fine.unflatten(2, (height, FINE)).unflatten(4, (width, FINE))  # [B,F,H,2,W,2,C]
-            seen.append(fine.transpose(3, 4).flatten(4).to(dtype))
+        seen = []
+        for look, art, path in zip(self.look, self.art, paths, strict=True):
+            frames = by_latent(path, self.scale)
+            at = waves(*seen_at(frames.mean(2), height, width, window, self.patch[0]), PLANE_WAVES)
+            # Of the art, each of the frames that a latent frame stands for sees its own part.
+            fine = seen_at(frames.flatten(1, 2), FINE * height, FINE * width, window, FINE * self.patch[0])
+            part = art(text_BSE, *fine).unflatten(1, (-1, self.scale))  # [B,F,scale,2H,2W,C]
+            part = part.unflatten(3, (height, FINE)).unflatten(5, (width, FINE))
+            seen += [F.silu(look(at.to(dtype))), part.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4).to(dtype)]
         looks = self.look_out(torch.cat(seen, -1))
         return Sheet(looks.permute(0, 4, 1, 2, 3), turns)
 

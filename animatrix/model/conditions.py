@@ -44,10 +44,11 @@ class BlockContext:
 
 
 class Terms(NamedTuple):
-    """What is added to the tokens [B,D,F,h,w], and the sheet of the clean-up."""
+    """What is added to the tokens [B,D,F,h,w], the sheet of the clean-up, and the planes' paths [B,T,3]."""
 
     added: Tensor | None
     sheet: Sheet | None
+    paths: list[Tensor]
 
 
 @dataclass(eq=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,25 +11,7 @@ WAVES = 4  # octaves of the features of a place in the picture, from half a peri
 PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
 DRIVER = 64  # width of what drives a plane
 PACE = 0.05  # sides of the picture a latent frame that a driver of 1 goes: about a quick pan's
-SHEETS = 4  # of art, on each plane
-DEPTH = 16  # features of a place on a sheet
-CELLS = (40, 24)  # of a sheet, as much of it as is in the picture at rest: 4 pixels each at 160x96
-REACHES = (
-    1.0,
-    0.25,
-)  # of the planes' sheets, in sides of the picture each way: as far as cameras go, and figures
 START = 0.25  # sides of the picture that a start of 1 is away
-
-
-class Window(NamedTuple):
-    """Where pictures are cut from larger ones: tokens above and to the left of each int64 [B], and the
-    larger one's height and width in tokens.
-    """
-
-    top: Tensor
-    left: Tensor
-    height: int
-    width: int
 
 
 class Plane(nn.Module):
@@ -61,53 +42,12 @@ class Plane(nn.Module):
             start = START * self.start(driven[:, :1]).float()
         return torch.cat([start, start + steps.cumsum(1)], 1)
 
-    def forward(self, path: Tensor, height: int, width: int, window: Window | None = None) -> Tensor:
-        """The term ``[B,F,h,w,D]`` of a picture of ``height`` x ``width`` tokens."""
-        seen = waves(*seen_at(path, height, width, window), PLANE_WAVES)
-        return self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
-
-
-class Art(nn.Module):
-    """What is painted on a plane: a few learned sheets of features, mixed by the narrative, to be looked at
-    anywhere.
-
-    Sines of a place say where a token looks, and what is there has to be made of them by the layers behind,
-    all of it anew at every step of a pan. A sheet holds it, as background art does under a camera: feature
-    grids learn detail far faster (Mueller et al. 2201.05989).
-
-    Args:
-        text_dim: of the narrative's states.
-        reach: sides of the picture that a sheet goes beyond it, each way.
-    """
-
-    def __init__(self, text_dim: int, reach: float) -> None:
-        super().__init__()
-        self.reach = reach
-        across, down = (round(n * (1 + 2 * reach)) for n in CELLS)
-        self.sheets = nn.Parameter(torch.empty(SHEETS, DEPTH, down, across))
-        self.choice = nn.Sequential(nn.Linear(text_dim, DRIVER), nn.SiLU(), nn.Linear(DRIVER, SHEETS))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """As new."""
-        nn.init.normal_(self.sheets, std=0.3)
-        for layer in self.choice:
-            if isinstance(layer, nn.Linear):
-                layer.reset_parameters()
-
-    def forward(self, text_BSE: Tensor, down: Tensor, across: Tensor) -> Tensor:
-        """What is seen ``[B,F,h,w,DEPTH]`` at places ``[B,F,h,w]`` in sides of the picture; beyond a sheet,
-        its edge.
-        """
-        b, f, h, w = down.shape
-        share = self.choice(text_BSE.to(self.sheets.dtype).mean(1)).softmax(1)
-        sheet = torch.einsum("bk,kchw->bchw", share.float(), self.sheets.float())
-        side = 1 + 2 * self.reach
-        at = torch.stack([2 * (n + self.reach) / side - 1 for n in (across, down)], -1).float()
-        seen = nn.functional.grid_sample(
-            sheet, at.reshape(b, f * h, w, 2), padding_mode="border", align_corners=False
-        )
-        return seen.view(b, DEPTH, f, h, w).permute(0, 2, 3, 4, 1)
+    def forward(self, path: Tensor, down: Tensor, across: Tensor) -> Tensor:
+        """The term ``[B,F,h,w,D]`` of tokens ``down`` [h] and ``across`` [w] in the picture."""
+        right, below, size = path[..., None, None, :].unbind(-1)
+        down = 0.5 + below + (down[:, None] - 0.5) * size.exp()
+        across = 0.5 + right + (across - 0.5) * size.exp()
+        return _term(self.hidden, self.out, down, across, PLANE_WAVES)
 
 
 class Places(nn.Module):
@@ -151,61 +91,31 @@ class Places(nn.Module):
                 layer.reset_parameters()
         self.silence()
 
-    def paths(self, drive_BFD: Tensor, text_BSE: Tensor) -> list[Tensor]:
-        """The paths of the planes ``[B,F,3]``.
+    def forward(self, drive_BFD: Tensor, text_BSE: Tensor, height: int, width: int) -> Tensor:
+        """The term ``[B,D,F,h,w]``.
 
         Args:
             drive_BFD: what drives the planes in each latent frame: tag shift, span track and clock together.
             text_BSE: the narrative's states.
+            height, width: of the picture, in tokens.
         """
-        steps = [plane.path(drive_BFD, text_BSE) for plane in self._planes]
-        return [sum(steps[1 : n + 1], steps[0]) for n in range(len(steps))]
-
-    def forward(
-        self, paths: Sequence[Tensor], height: int, width: int, window: Window | None = None
-    ) -> Tensor:
-        """The term ``[B,D,F,h,w]`` of a picture of ``height`` x ``width`` tokens, cut from a larger one where
-        there is a ``window``.
-        """
-        still = paths[0].new_zeros(1, 1, 3)
-        seen = waves(*seen_at(still, height, width, window), WAVES)
-        term = self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
-        for plane, path in zip(self._planes, paths, strict=True):
-            term = term + plane(path, height, width, window)
+        down, across = ((torch.arange(n, device=drive_BFD.device) + 0.5) / n for n in (height, width))
+        term = _term(self.hidden, self.out, down[:, None], across, WAVES)
+        path = torch.zeros(1, device=drive_BFD.device)
+        for plane in self._planes:
+            path = path + plane.path(drive_BFD, text_BSE)
+            term = term + plane(path, down, across)
         return term.permute(0, 4, 1, 2, 3)
 
 
-def seen_at(
-    path: Tensor, height: int, width: int, window: Window | None = None, fine: int = 1
-) -> tuple[Tensor, Tensor]:
-    """Where on a plane of ``path`` [B,F,3] the places of a picture look: down and across, ``[B,F,h,w]``, in
-    sides of the picture.
-
-    Args:
-        height, width: of the picture, in places.
-        window: of a larger picture that it is cut from, whose sides then count.
-        fine: places a token, in either direction.
-    """
-    down, across = (torch.arange(n, device=path.device) + 0.5 for n in (height, width))
-    if window is None:
-        down, across = (down / height)[:, None], across / width
-    else:
-        top, left = (fine * at[:, None, None, None].float() for at in (window.top, window.left))
-        down, across = (top + down[:, None]) / (fine * window.height), (left + across) / (fine * window.width)
-    right, below, size = path[..., None, None, :].unbind(-1)
-    down = 0.5 + below + (down - 0.5) * size.exp()
-    across = 0.5 + right + (across - 0.5) * size.exp()
-    down, across = torch.broadcast_tensors(down, across)
-    return down, across
-
-
-def waves(down: Tensor, across: Tensor, octaves: int) -> Tensor:
-    """Features ``[...,8*octaves]`` of places: sines and cosines of both and their products, which say what
-    neither axis tells alone.
+def _term(hidden: nn.Linear, out: nn.Linear, down: Tensor, across: Tensor, octaves: int) -> Tensor:
+    """``[...,D]`` of places, broadcast: two layers over sines and cosines of both and their products, which
+    say what neither axis tells alone.
     """
     angles = torch.pi * 2.0 ** torch.arange(octaves, device=down.device)
     d, a = (
         torch.cat([(at[..., None] * angles).sin(), (at[..., None] * angles).cos()], -1)
-        for at in (down, across)
+        for at in torch.broadcast_tensors(down, across)
     )
-    return torch.cat([d, a, d * a, d * a.roll(octaves, -1)], -1)
+    waves = torch.cat([d, a, d * a, d * a.roll(octaves, -1)], -1)
+    return out(nn.functional.silu(hidden(waves.to(hidden.weight.dtype))))

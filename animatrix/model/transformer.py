@@ -43,8 +43,9 @@ from animatrix.model.conditions import (
     prefetches_leaves,
 )
 from animatrix.model.extended import ExtendedWan
-from animatrix.model.places import Places, Window
+from animatrix.model.places import Places
 from animatrix.model.precondition import Spread
+from animatrix.model.stand import Stand, Window
 from animatrix.model.tags import TagEmbeds, no_tags
 
 # tag path -> the argument that switches it
@@ -101,7 +102,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             returns the velocity either way.
         latent_spread: standard deviations of the latents for the latter, two rows of ``out_channels``
             numbers: of the first latent frame, and of the others; None: 1.
-        places: tell tokens where they stand in picture and planes (:class:`Places`); Wan does not.
+        places: tell tokens where they stand in the picture (:class:`Places`), as nano v1 does; Wan does not.
+        on_stand: tell them that, and where they look on set and figure (:class:`Stand`).
         cleanup_width: of the finer sheet on which what the blocks say is drawn out (:class:`CleanUp`), a
             multiple of 8; 0: none, as in Wan.
     """
@@ -141,6 +143,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         predicts: str = "velocity",
         latent_spread: Spread | None = None,
         places: bool = False,
+        on_stand: bool = False,
         cleanup_width: int = 0,
     ) -> None:
         super().__init__(
@@ -183,10 +186,20 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             else None
         )
         self.place_embedding = Places(inner_dim, text_dim) if places else None
-        planes = len(self.place_embedding.planes) if self.place_embedding is not None else 0
+        self.stand = Stand(inner_dim, text_dim, tag_temporal_scale) if on_stand else None
+        planes = 0 if self.stand is None else len(self.stand.planes)
         patch = (patch_size[1], patch_size[2])
         self.cleanup = (
-            CleanUp(inner_dim, cleanup_width, in_channels, out_channels, patch, text_dim, planes)
+            CleanUp(
+                inner_dim,
+                cleanup_width,
+                in_channels,
+                out_channels,
+                patch,
+                text_dim,
+                planes,
+                tag_temporal_scale,
+            )
             if cleanup_width
             else None
         )
@@ -208,6 +221,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             nn.init.zeros_(path.weight)
         if self.place_embedding is not None:
             self.place_embedding.silence()
+        if self.stand is not None:
+            self.stand.silence()
         if self.cleanup is not None:
             self.cleanup.silence()
 
@@ -222,7 +237,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             if path.weight.is_meta:
                 path.to_empty(device=first.device).to(first.dtype)
                 nn.init.zeros_(path.weight)
-        for part in (self.place_embedding, self.cleanup):
+        for part in (self.place_embedding, self.stand, self.cleanup):
             if part is not None and part.out.weight.is_meta:
                 part.to_empty(device=first.device).to(first.dtype)
                 part.reset_parameters()
@@ -283,19 +298,24 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         """Span track and clock [B,D,F,1,1], with places [B,D,F,h,w], and the sheet of the clean-up."""
         track_BFD = None if tags is None else self._track(tags, like.shape[2], like.dtype)
         added = None if track_BFD is None else track_BFD.transpose(1, 2)[..., None, None]
-        if self.place_embedding is None and self.cleanup is None:
-            return Terms(added, None)
+        paths: list[Tensor] = []
+        if self.place_embedding is None and self.stand is None and self.cleanup is None:
+            return Terms(added, None, paths)
         drive_BFD = like.new_zeros(like.shape[0], like.shape[2], like.shape[1])
         drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
         drive_BFD = drive_BFD + (0 if shift is None else shift[:, None])
-        paths: list[Tensor] = []
         if self.place_embedding is not None:
-            paths = self.place_embedding.paths(drive_BFD, text_BSE)
-            term = self.place_embedding(paths, *like.shape[-2:], window).type_as(like)
+            if window is not None:
+                raise ValueError("places are of whole pictures; a stand takes windows")
+            term = self.place_embedding(drive_BFD, text_BSE, *like.shape[-2:]).type_as(like)
+            added = term if added is None else term + added
+        if self.stand is not None:
+            paths = self.stand.paths(drive_BFD, text_BSE)
+            term = self.stand(paths, *like.shape[-2:], window).type_as(like)
             added = term if added is None else term + added
         if self.cleanup is None:
-            return Terms(added, None)
-        return Terms(added, self.cleanup.sheet(drive_BFD, text_BSE, paths, *size, window))
+            return Terms(added, None, paths)
+        return Terms(added, self.cleanup.sheet(drive_BFD, text_BSE, paths, *size, window), paths)
 
     def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
         """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""
@@ -349,7 +369,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         attention_kwargs: dict[str, Any] | None = None,
         tags: TagEmbeds | None = None,
         window: Window | None = None,
-    ) -> Transformer2DModelOutput | tuple[Tensor]:
+        return_paths: bool = False,
+    ) -> Transformer2DModelOutput | tuple[Tensor, ...]:
         """Velocity of the noisy latents.
 
         Args:
@@ -357,6 +378,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             timestep: [B], or [B,L] per token (Wan 2.2 TI2V).
             encoder_hidden_states: text [B,S,text_dim], or what :meth:`prepare` made of text, image and tags.
             window: what the latents are cut from, while training on parts of pictures.
+            return_paths: with ``return_dict=False``, give the paths of the planes ``[B,T,3]``, too.
         Returns:
             [B,C_out,F,H,W].
         """
@@ -415,7 +437,9 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             output = output + self.cleanup(tokens, hidden_states, temb, terms.sheet)
         if spread is not None:
             output = precondition.velocity(output, noisy, timestep, spread)
-        return Transformer2DModelOutput(sample=output) if return_dict else (output,)
+        if not return_dict:
+            return (output, *terms.paths) if return_paths else (output,)
+        return Transformer2DModelOutput(sample=output)
 
 
 def parameter_count(model: nn.Module) -> int:

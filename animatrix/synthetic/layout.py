@@ -98,7 +98,8 @@ def planes_of(shot: Shot) -> np.ndarray | None:
     foot = lay.anchor_x + lay.travel * (np.array(x) - shot.performance.pose(0.0).x)
     scale = h / (FIGURE_HEADS * lay.head_px)
     away = (looked - np.stack([foot, np.full(len(foot), lay.ground_y)], 1)) * scale / sides
-    figure = np.concatenate([away + [0, FIGURE_MIDDLE], np.log(scale / zoom)[:, None]], 1)
+    away[:, 1] += FIGURE_MIDDLE
+    figure = np.concatenate([away, np.log(scale / zoom)[:, None]], 1)
     return np.stack([ground, figure])
 
 

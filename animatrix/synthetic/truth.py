@@ -49,11 +49,10 @@ class Truth:
         deformation: ``float [T,H,W]`` in [0,1], amplitude of intended deformation.
         events: what happens when.
         failure_label, failure_map: None for a clip as intended.
-        planes: ``float [2,T,3]``, how the picture lies over set and figure, as two sheets under a camera: what
-            its middle looks at, right and down of the middle of the sheet, in sides of the picture, and the
-            log of how much of the sheet it sees. The same place of a sheet is the same place of the set (of
-            the figure) in every shot of a scene. None where the set turns or the print was cut or filmed
-            anew.
+        planes: ``float [2,T,3]``, how the picture lies over set and figure, as two sheets under a camera:
+            what its middle looks at, right and down of the middle of the sheet, in sides of the picture, and
+            the log of how much of the sheet it sees. The same place of a sheet is the same place of the set
+            (of the figure) in every shot of a scene. None where the set turns or the print was made anew.
     """
 
     directive: Directive

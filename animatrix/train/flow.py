@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from animatrix.model.places import Window
+from animatrix.model.stand import Window, off
 from animatrix.model.tags import TagBatch
 from animatrix.model.vae import SPATIAL
 from animatrix.train import draws
@@ -53,7 +53,8 @@ class FlowBatch:
     """Clean latents and noise [B,C,F,h,w], condition [B,4+C,F,h,w] or None, t [B], text [B,S,D], tags.
 
     held: bool [B], samples whose first latent frame is given clean (Wan 2.2 TI2V); None where none is.
-    weight: [B,1,F,h,w] of the errors, None: 1; window: where the latents are cut from, None: they are whole.
+    weight: [B,1,F,h,w] of the errors, None: 1; window: where the latents are cut from, None: they are whole;
+    planes: [B,2,T,3] how the pictures lie over set and figure, NaN where that is not known or cannot be.
     """
 
     names: list[str]
@@ -66,6 +67,7 @@ class FlowBatch:
     held: Tensor | None = None
     weight: Tensor | None = None
     window: Window | None = None
+    planes: Tensor | None = None
 
 
 class FlowTask:
@@ -120,7 +122,7 @@ class FlowTask:
         seed, told = self.recipe.seed, self.model.told
         latents = torch.stack([item.latents for item in items]).float()
         tags = self._tags(items, still=latents.shape[2] == 1)
-        tags, with_text = told_tags(tags, told, seed, at)
+        whole, (tags, with_text) = tags.mask, told_tags(tags, told, seed, at)
         if self.model.tags_as == "text":
             text = self._written(items, tags, with_text)
         else:
@@ -149,7 +151,20 @@ class FlowTask:
             self._padded(text),
             tags,
             held,
+            planes=self._planes(items, (tags.mask == whole).all(1) & torch.tensor(with_text)),
         )
+
+    def _planes(self, items: Sequence[Item], told: Tensor) -> Tensor | None:
+        """Where the pictures of items lie; only of those that are told all, who else could know?"""
+        if not self.model.planes or items[0].latents.shape[1] == 1:
+            return None
+        frames = self.parts.encoder.temporal * (items[0].latents.shape[1] - 1) + 1
+        unknown = torch.full((2, frames, 3), float("nan"))
+        each = [
+            item.planes if item.planes is not None and heard else unknown
+            for item, heard in zip(items, told.tolist(), strict=True)
+        ]
+        return torch.stack(each).float()
 
     def _written(self, items: Sequence[Item], tags: TagBatch, with_text: Sequence[bool]) -> Tensor:
         """States [B,S,D] of the narratives, where told, and after them the told tags in words."""
@@ -183,13 +198,17 @@ class FlowTask:
         return nn.functional.pad(text.float(), (0, 0, 0, slots))
 
     def loss(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Losses:
-        error = self._error(modules, batch)
+        error, paths = self._error(modules, batch)
         if batch.weight is not None:
             error = error * batch.weight
-        return Losses(error.flatten(1).mean(1), {})
+        each, parts = error.flatten(1).mean(1), dict[str, Tensor]()
+        if batch.planes is not None:
+            lost = off(paths, batch.planes)
+            each, parts["planes"] = each + self.model.planes * lost, lost.mean().detach()
+        return Losses(each, parts)
 
-    def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
-        """Squared error of the velocity [B,C,F,h,w]."""
+    def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> tuple[Tensor, list[Tensor]]:
+        """Squared error of the velocity [B,C,F,h,w], and the paths of the planes where they are learned."""
         t = batch.t.view(-1, 1, 1, 1, 1)
         x, when = (1 - t) * batch.latents + t * batch.noise, batch.t * 1000
         if batch.condition is not None:
@@ -201,10 +220,12 @@ class FlowTask:
         tags = encoder(batch.tags) if encoder is not None else None
         # Recomputing happens outside of this context, and must find the kernels of the first time.
         with nullcontext() if self.model.checkpointing else quick_attention(x.device):
-            shown = {} if batch.window is None else {"window": batch.window}
-            v = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False, **shown)[0]
+            shown: dict[str, Any] = {} if batch.window is None else {"window": batch.window}
+            if batch.planes is not None:
+                shown["return_paths"] = True
+            v, *paths = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False, **shown)
         error = (v.float() - (batch.noise - batch.latents)).square()
-        return error if batch.held is None else _of_free_frames(error, batch.held)
+        return error if batch.held is None else _of_free_frames(error, batch.held), paths
 
     @torch.no_grad()
     def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
@@ -218,7 +239,7 @@ class FlowTask:
                 at = [(PROBE_STEP, 1000 * i + d.place) for d in group.draws]
                 batch = to_device(self.batch(items, at, [t] * len(items)), self.device)
                 with torch.compiler.set_stance("force_eager"):  # of few shapes, each seen once in a while
-                    each = self._error(modules, batch).flatten(1).mean(1).tolist()
+                    each = self._error(modules, batch)[0].flatten(1).mean(1).tolist()
                 for kind, value in zip(kinds, each, strict=True):
                     found.setdefault(kind, []).append(value)
                     found.setdefault(f"q{i}", []).append(value)

@@ -39,7 +39,7 @@ NANO: dict[str, Any] = {
     "num_layers": 7,
     "rope_max_seq_len": 64,
     "predicts": "preconditioned",
-    "places": True,
+    "on_stand": True,
 }
 TagPath = Literal["tag_cross_attention", "tag_adaln", "tag_track", "tag_clock"]
 
@@ -70,6 +70,8 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
+        planes: weight, beside 1, of how far the planes of :class:`~animatrix.model.stand.Stand` are off
+            those of the footage, where its truth has them.
         window: (width, height) in pixels, multiples of 16, of the part of each picture that a step shows;
             nothing: all of it. Tokens of one clip have much in common: four times the clips, a quarter of
             each, cost the same. Nano only, whose places say where a token stands.
@@ -103,6 +105,7 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
+    planes: float = Field(default=0, ge=0)
     window: tuple[PositiveInt, PositiveInt] | None = None  # nothing where not given, as above
     moving: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above

@@ -117,6 +117,7 @@ class SyntheticSource:
             deformation,
             len(sample.clip),
             *sample.clip.size,
+            planes=None if sample.truth.planes is None else sample.truth.planes.round(4).tolist(),
         )
         frames = sample.clip.frames
         keys = frames[key_frames(index, len(frames))]

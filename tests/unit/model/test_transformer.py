@@ -7,9 +7,9 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from animatrix import Directive
-from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, tracks
+from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, places, tracks
 from animatrix.model.cleanup import CleanUp
-from animatrix.model.places import DEPTH, PACE, Art, Places, Plane, Window, seen_at
+from animatrix.model.stand import DEPTH, NEAR, PACE, Art, Plane, Stand, Window, by_latent, off, seen_at
 
 TINY = {
     "num_attention_heads": 2,
@@ -118,8 +118,7 @@ def test_places_say_nothing_at_first_and_then_tell_every_token_of_one_noise_apar
     assert torch.equal(placed(**inputs).sample, plain(**inputs).sample)
     with torch.no_grad():
         placed.place_embedding.out.weight.normal_()
-        paths = placed.place_embedding.paths(torch.zeros(1, 3, 24), torch.zeros(1, 5, 16))
-        term = placed.place_embedding(paths, 4, 6)
+        term = placed.place_embedding(torch.zeros(1, 3, 24), torch.zeros(1, 5, 16), 4, 6)
     rows = term[0, :, 0].flatten(1).T
     assert torch.cdist(rows, rows).add(torch.eye(len(rows)) * 9).min() > 0.05
 
@@ -127,7 +126,7 @@ def test_places_say_nothing_at_first_and_then_tell_every_token_of_one_noise_apar
 def test_a_plane_starts_at_rest_unless_it_may_start_anywhere_and_goes_where_it_is_driven():
     drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
     for starts in (False, True):
-        plane = Plane(8, 12, starts)
+        plane = places.Plane(8, 12, starts)
         path = plane.path(drive, text)
         assert bool(path[:, 0].any()) == starts
         assert path[:, 1:].diff(dim=1).abs().min() > 0
@@ -136,18 +135,18 @@ def test_a_plane_starts_at_rest_unless_it_may_start_anywhere_and_goes_where_it_i
 
 
 def test_planes_carry_what_stands_on_them_across_the_picture():
-    places = Places(8, 12)
+    stand = places.Places(8, 12)
     drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
-    scenery, figure = places.planes
+    scenery, figure = stand.planes
     with torch.no_grad():
-        places.silence()
-        for plane in places.planes:
+        stand.silence()
+        for plane in stand.planes:
             plane.driver.weight.zero_()
-        scenery.driver.bias.copy_(torch.tensor([0.25, 0, 0]) / PACE)  # a quarter of the width a frame
-        figure.driver.bias.copy_(torch.tensor([-0.25, 0, 0]) / PACE)  # which the figure keeps up with
-        for plane in places.planes:
+        scenery.driver.bias.copy_(torch.tensor([0.25, 0, 0]) / places.PACE)  # a quarter of the width a frame
+        figure.driver.bias.copy_(torch.tensor([-0.25, 0, 0]) / places.PACE)  # which the figure keeps up with
+        for plane in stand.planes:
             plane.out.weight.normal_()
-            term = places(places.paths(drive, text), 2, 4)
+            term = stand(drive, text, 2, 4)
             if plane is scenery:  # what a token looks at, its neighbour to the left looks at a frame later
                 now, later = term[..., :-1, :, 1:], term[..., 1:, :, :-1]
             else:
@@ -155,6 +154,51 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
             torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
             assert term.std(dim=(1, 3, 4)).min() > 1e-2
             plane.out.weight.zero_()
+
+
+def test_planes_go_from_frame_to_frame_where_they_are_driven_from_where_they_are_put():
+    torch.manual_seed(0)
+    plane = Plane(8, 12, 4)
+    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
+    path = plane.path(drive, text)
+    assert path.shape == (2, 13, 3) and path[:, 0].any() and path.diff(dim=1).abs().min() > 0
+    assert not torch.allclose(plane.path(drive, -text)[:, 0], path[:, 0])
+    later = drive.clone()
+    later[:, 3] += 1  # drives the last latent frame only
+    moved = plane.path(later, text)
+    assert torch.equal(moved[:, :9], path[:, :9]) and not torch.allclose(moved[:, 9:], path[:, 9:])
+    frames = by_latent(path, 4)
+    assert torch.equal(frames[:, 0], path[:, :1].expand(-1, 4, -1))
+    assert torch.equal(frames[:, 1:].flatten(1, 2), path[:, 1:])
+
+
+def test_a_stand_carries_what_stands_on_its_planes_across_the_picture():
+    stand = Stand(8, 12)
+    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
+    with torch.no_grad():
+        stand.silence()
+        for plane in stand.planes:
+            for layer in (plane.driver, plane.start):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            plane.driver.bias.copy_(torch.tensor([0.25, 0, 0] * 4) / PACE / 4)  # a quarter a latent frame
+            plane.out.weight.normal_()
+            term = stand(stand.paths(drive, text), 2, 4)
+            # What a token looks at, its neighbour to the left looks at a latent frame later.
+            now, later = term[..., 1:-1, :, 1:], term[..., 2:, :, :-1]
+            torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
+            assert term.std(dim=(1, 3, 4)).min() > 1e-2
+            plane.out.weight.zero_()
+
+
+def test_a_stand_is_off_by_what_is_known_and_by_nothing_else():
+    paths = [torch.zeros(3, 5, 3), torch.zeros(3, 5, 3)]
+    known = torch.full((3, 2, 5, 3), float("nan"))
+    known[0] = 0.0
+    known[1, 0] = 0.5  # of one plane only
+    found = off(paths, known)
+    assert found[0] == 0 and found[2] == 0
+    assert found[1] == pytest.approx(0.5 / NEAR - 0.5)
 
 
 def test_art_stays_where_it_is_painted_while_a_plane_moves_and_narratives_choose_it():
@@ -174,15 +218,15 @@ def test_art_stays_where_it_is_painted_while_a_plane_moves_and_narratives_choose
 
 def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
     torch.manual_seed(0)
-    places, sheet = Places(8, 12), CleanUp(8, 8, 4, 4, (2, 2), 12, 2)
+    stand, sheet = Stand(8, 12), CleanUp(8, 8, 4, 4, (2, 2), 12, 2)
     drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
     top, left = [1, 3], [2, 0]
     window = Window(torch.tensor(top), torch.tensor(left), 6, 5)
     with torch.no_grad():
-        for part in (places, *places.planes):
+        for part in (stand, *stand.planes):
             part.out.weight.normal_()
-        paths = places.paths(drive, text)
-        whole, part = places(paths, 6, 5), places(paths, 2, 3, window)
+        paths = stand.paths(drive, text)
+        whole, part = stand(paths, 6, 5), stand(paths, 2, 3, window)
         looks, cut = (
             sheet.sheet(drive, text, paths, 12, 10).looks,
             sheet.sheet(drive, text, paths, 4, 6, window).looks,
@@ -194,13 +238,13 @@ def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
     assert not torch.allclose(part[0], whole[0, ..., :2, :3], atol=0.1)
 
 
-@pytest.mark.parametrize("places", [False, True])
+@pytest.mark.parametrize("stand", [False, True])
 def test_a_clean_up_is_silent_at_first_and_then_sees_places_that_tokens_cannot_tell_apart(
-    encoder, inputs, places
+    encoder, inputs, stand
 ):
     torch.manual_seed(0)
-    plain = AniMatrixTransformer3DModel(**TINY, tag_dim=16, places=places).eval()
-    fine = AniMatrixTransformer3DModel(**TINY, tag_dim=16, places=places, cleanup_width=8).eval()
+    plain = AniMatrixTransformer3DModel(**TINY, tag_dim=16, on_stand=stand).eval()
+    fine = AniMatrixTransformer3DModel(**TINY, tag_dim=16, on_stand=stand, cleanup_width=8).eval()
     missing, _ = fine.load_state_dict(plain.state_dict(), strict=False)
     assert {name.split(".")[0] for name in missing} == {"cleanup"}
     assert torch.equal(fine(**inputs).sample, plain(**inputs).sample)

@@ -307,3 +307,23 @@ def test_only_nano_is_shown_parts():
         FlowModel(vae="v", text="t", window=(40, 48))
     with pytest.raises(ValueError, match="nano"):
         FlowModel(vae="v", text="t", backbone="wan2.1-t2v-1.3b", window=(48, 48))
+
+
+def test_planes_learn_how_pictures_lie_where_that_is_known_and_told(recipe_of, tmp_path):
+    recipe = recipe_of(tmp_path)
+    told = Told(neither=0, text_only=0.5, tags_only=0, thin=0)
+    model = recipe.model.model_copy(update={"planes": 1.0, "told": told})
+    task = FlowTask(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    plans = [p for p in map(task.plan, range(1, 20)) if p.bucket.frames > 1][:4]
+    known = []
+    for plan in plans:
+        batch = task.load(plan, plan.draws)
+        assert batch.planes.shape == (4, 2, 9, 3)
+        heard = batch.tags.mask.any(1)
+        assert not batch.planes[~heard].isfinite().any()
+        known.append(bool(batch.planes.isfinite().any()))
+        losses = task.loss(task.modules(), batch)
+        assert torch.isfinite(losses.each).all() and bool(losses.parts["planes"] > 0) == known[-1]
+        losses.each.sum().backward()
+    assert any(known)
+    assert task.parts.transformer.stand.planes[0].driver.weight.grad.abs().sum() > 0

@@ -21,7 +21,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Hours of one core; stop it any time and run it again to go on.
+# Two hours of one core; stop it any time and run it again to go on.
 ablation: $(STAMP)
 	OMP_NUM_THREADS=1 nice -n 15 $(BIN)/python benchmarks/ablation.py
 

@@ -16,8 +16,11 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from animatrix.model.tags import TagEmbeds
+
 WAVES = 4  # octaves of the features of a place in the picture, from half a period a side
 PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
+QUESTIONS = 6  # that a plane asks of the tags: camera, speed, action and the like
 DRIVER = 128  # width of what drives a plane
 PACE = 0.05  # sides of the picture a latent frame that a driver of 1 goes: about a quick pan's
 SHEETS = 4  # of art, on each plane
@@ -47,29 +50,47 @@ class Plane(nn.Module):
 
     Args:
         width: of the tokens.
-        text_dim: of the narrative's states.
+        text_dim: of the narrative's states; tag_dim: of a tag token.
         scale: frames of a latent frame.
     """
 
-    def __init__(self, width: int, text_dim: int, scale: int) -> None:
+    def __init__(self, width: int, text_dim: int, tag_dim: int, scale: int) -> None:
         super().__init__()
         self.scale = scale
+        # One camera among two dozen tags is little in their sum: so tags are asked one by one.
+        self.questions = nn.Parameter(torch.empty(QUESTIONS, tag_dim))
+        self.heard = nn.LayerNorm(tag_dim)
+        self.answers_to_driver = nn.Linear(QUESTIONS * tag_dim, DRIVER, bias=False)
         self.tags_to_driver = nn.Linear(width, DRIVER)
         self.text_to_driver = nn.Linear(text_dim, DRIVER, bias=False)
         self.driver = nn.Linear(DRIVER, 3 * scale)
         self.start = nn.Linear(DRIVER, 3)
         self.hidden = nn.Linear(8 * PLANE_WAVES, width)
         self.out = nn.Linear(width, width)
+        self.ask()
 
-    def path(self, drive_BFD: Tensor, text_BSE: Tensor) -> Tensor:
+    def ask(self) -> None:
+        """Questions as new."""
+        nn.init.normal_(self.questions, std=self.questions.shape[1] ** -0.5)
+
+    def path(self, drive_BFD: Tensor, text_BSE: Tensor, tags: TagEmbeds | None = None) -> Tensor:
         """Its path ``[B,T,3]``, frame by frame: right and down in sides of the picture, log of how much of it
         one sees.
         """
         said = self.text_to_driver(text_BSE.to(drive_BFD.dtype).mean(1))[:, None]
+        if tags is not None:
+            said = said + self.answers_to_driver(self._answers(tags, drive_BFD.dtype))[:, None]
         driven = nn.functional.silu(self.tags_to_driver(drive_BFD) + said)
         start = START * self.start(driven[:, :1]).float()
         steps = PACE * self.driver(driven[:, 1:]).float().unflatten(2, (self.scale, 3)).flatten(1, 2)
         return torch.cat([start, start + steps.cumsum(1)], 1)
+
+    def _answers(self, tags: TagEmbeds, dtype: torch.dtype) -> Tensor:
+        """What the tags say to each question ``[B,QUESTIONS*tag_dim]``; nothing where there are none."""
+        heard = self.heard(tags.tokens.to(dtype))
+        match = torch.einsum("qd,btd->bqt", self.questions.to(dtype), heard).float()
+        share = match.masked_fill(~tags.mask[:, None], -1e4).softmax(2) * tags.mask[:, None]
+        return torch.einsum("bqt,btd->bqd", share.to(dtype), heard).flatten(1)
 
     def forward(self, path: Tensor, height: int, width: int, window: Window | None = None) -> Tensor:
         """The term ``[B,F,h,w,D]`` of ``height`` x ``width`` tokens, in the middle of each latent frame."""
@@ -126,15 +147,15 @@ class Stand(nn.Module):
 
     Args:
         width: of the tokens.
-        text_dim: of the narrative's states.
+        text_dim: of the narrative's states; tag_dim: of a tag token.
         scale: frames of a latent frame.
     """
 
-    def __init__(self, width: int, text_dim: int, scale: int = 4) -> None:
+    def __init__(self, width: int, text_dim: int, tag_dim: int = 128, scale: int = 4) -> None:
         super().__init__()
         self.hidden = nn.Linear(8 * WAVES, width)
         self.out = nn.Linear(width, width)
-        self.planes = nn.ModuleList(Plane(width, text_dim, scale) for _ in REACHES)
+        self.planes = nn.ModuleList(Plane(width, text_dim, tag_dim, scale) for _ in REACHES)
 
     @property
     def _planes(self) -> tuple[Plane, ...]:
@@ -151,18 +172,20 @@ class Stand(nn.Module):
     def reset_parameters(self) -> None:
         """As new."""
         for layer in self.modules():
-            if isinstance(layer, nn.Linear):
+            if isinstance(layer, nn.Linear | nn.LayerNorm):
                 layer.reset_parameters()
+        for plane in self._planes:
+            plane.ask()
         self.silence()
 
-    def paths(self, drive_BFD: Tensor, text_BSE: Tensor) -> list[Tensor]:
+    def paths(self, drive_BFD: Tensor, text_BSE: Tensor, tags: TagEmbeds | None = None) -> list[Tensor]:
         """The paths of the planes ``[B,T,3]``.
 
         Args:
             drive_BFD: what drives the planes in each latent frame: tag shift, span track and clock together.
-            text_BSE: the narrative's states.
+            text_BSE: the narrative's states; tags: what is asked for.
         """
-        return [plane.path(drive_BFD, text_BSE) for plane in self._planes]
+        return [plane.path(drive_BFD, text_BSE, tags) for plane in self._planes]
 
     def forward(
         self, paths: Sequence[Tensor], height: int, width: int, window: Window | None = None

@@ -186,7 +186,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             else None
         )
         self.place_embedding = Places(inner_dim, text_dim) if places else None
-        self.stand = Stand(inner_dim, text_dim, tag_temporal_scale) if on_stand else None
+        self.stand = Stand(inner_dim, text_dim, tag_dim, tag_temporal_scale) if on_stand else None
         planes = 0 if self.stand is None else len(self.stand.planes)
         patch = (patch_size[1], patch_size[2])
         self.cleanup = (
@@ -310,7 +310,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             term = self.place_embedding(drive_BFD, text_BSE, *like.shape[-2:]).type_as(like)
             added = term if added is None else term + added
         if self.stand is not None:
-            paths = self.stand.paths(drive_BFD, text_BSE)
+            paths = self.stand.paths(drive_BFD, text_BSE, tags)
             term = self.stand(paths, *like.shape[-2:], window).type_as(like)
             added = term if added is None else term + added
         if self.cleanup is None:

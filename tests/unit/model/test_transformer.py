@@ -158,7 +158,7 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
 
 def test_planes_go_from_frame_to_frame_where_they_are_driven_from_where_they_are_put():
     torch.manual_seed(0)
-    plane = Plane(8, 12, 4)
+    plane = Plane(8, 12, 16, 4)
     drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
     path = plane.path(drive, text)
     assert path.shape == (2, 13, 3) and path[:, 0].any() and path.diff(dim=1).abs().min() > 0
@@ -170,6 +170,18 @@ def test_planes_go_from_frame_to_frame_where_they_are_driven_from_where_they_are
     frames = by_latent(path, 4)
     assert torch.equal(frames[:, 0], path[:, :1].expand(-1, 4, -1))
     assert torch.equal(frames[:, 1:].flatten(1, 2), path[:, 1:])
+
+
+def test_planes_ask_the_tags_one_by_one(encoder):
+    torch.manual_seed(0)
+    plane, drive, text = Plane(8, 12, 16, 4), torch.randn(1, 4, 8), torch.randn(1, 5, 12)
+
+    def path(**tags):
+        return plane.path(drive, text, encoder(encoder.tokenize([directive(**tags)])))
+
+    one, other = path(camera_move="pan_left"), path(camera_move="tilt_up")
+    assert (one - other).abs().mean() > 1e-4
+    assert torch.allclose(path(), plane.path(drive, text)) and not torch.allclose(one, path())
 
 
 def test_a_stand_carries_what_stands_on_its_planes_across_the_picture():

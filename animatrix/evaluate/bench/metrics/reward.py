@@ -1,7 +1,7 @@
 """The reward model's answers: is it art or failure, and how good under this directive.
 
-Not proven: the reward model that ships is weak (see its card), and ``benchmarks/metric_tests.py --reward`` has
-not been run with it.
+Not proven: the reward model that ships is weak (see its card), and ``benchmarks/metric_tests.py --reward``
+has not been run with it.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ class FlowTask:
         if batch.weight is not None:
             error = error * batch.weight
         each, parts = error.flatten(1).mean(1), dict[str, Tensor]()
-        if batch.planes is not None:
+        if batch.planes is not None and self.model.planes:
             lost = off(paths, batch.planes)
             each, parts["planes"] = each + self.model.planes * lost, lost.mean().detach()
         return Losses(each, parts)

@@ -105,7 +105,7 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
-    planes: float = Field(default=0, ge=0)
+    planes: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     window: tuple[PositiveInt, PositiveInt] | None = None  # nothing where not given, as above
     moving: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above

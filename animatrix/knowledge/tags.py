@@ -144,7 +144,7 @@ def _items(content: Any, field: Field, taxonomy: Taxonomy) -> Iterable[tuple[str
     elif isinstance(content, Mapping):
         unknown = [key for key in content if key not in ("value", "span")]
         if unknown or "value" not in content:
-            keys = ", ".join(str(key)[:40] for key in [*content][:4])
+            keys = ", ".join(" ".join(str(key)[:40].split()) for key in [*content][:4])
             raise AniMatrixError(
                 Code.BAD_TAG_SYNTAX,
                 f"{field.id}: a tag is {{value, span}}, not {{{keys}}}",

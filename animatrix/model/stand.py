@@ -30,6 +30,7 @@ REACHES = (
     1.0,
     0.25,
 )  # of the sheets of set and figure, in sides of the picture each way
+FAR, WIDE = 4.0, 2.0  # how far a path goes at most, in sides of the picture, and in the log of what one sees
 NEAR = 0.02  # sides of the picture: what a path may be off by before it looks elsewhere
 START = 0.25  # sides of the picture that a start of 1 is away
 
@@ -83,7 +84,9 @@ class Plane(nn.Module):
         driven = nn.functional.silu(self.tags_to_driver(drive_BFD) + said)
         start = START * self.start(driven[:, :1]).float()
         steps = PACE * self.driver(driven[:, 1:]).float().unflatten(2, (self.scale, 3)).flatten(1, 2)
-        return torch.cat([start, start + steps.cumsum(1)], 1)
+        path = torch.cat([start, start + steps.cumsum(1)], 1)
+        # A path that nothing holds must not run away: e to the size has no end.
+        return torch.cat([path[..., :2].clamp(-FAR, FAR), path[..., 2:].clamp(-WIDE, WIDE)], 2)
 
     def _answers(self, tags: TagEmbeds, dtype: torch.dtype) -> Tensor:
         """What the tags say to each question ``[B,QUESTIONS*tag_dim]``; nothing where there are none."""

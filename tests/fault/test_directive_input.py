@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from animatrix.cli import main
@@ -353,6 +353,7 @@ _PLAIN = st.recursive(
         },
     )
 )
+@example({"tags": {"rendering_tradition": {"\n": None}}})
 def test_any_plain_data_is_a_directive_or_one_clear_line(data):
     try:
         Directive.model_validate(data)

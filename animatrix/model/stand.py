@@ -22,14 +22,11 @@ WAVES = 4  # octaves of the features of a place in the picture, from half a peri
 PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
 QUESTIONS = 6  # that a plane asks of the tags: camera, speed, action and the like
 DRIVER = 128  # width of what drives a plane
-PACE = 0.05  # sides of the picture a latent frame that a driver of 1 goes: about a quick pan's
+PACE = 0.05  # sides of the picture a frame that a driver of 1 goes: nearly four times a quick pan's
 SHEETS = 4  # of art, on each plane
 DEPTH = 16  # features of a place on a sheet
 CELLS = (40, 24)  # of a sheet, as much of it as is in the picture at rest: 4 pixels each at 160x96
-REACHES = (
-    1.0,
-    0.25,
-)  # of the sheets of set and figure, in sides of the picture each way
+REACHES = (1.0, 0.25)  # of the sheets of set and figure beyond the picture, in its sides each way
 FAR, WIDE = 4.0, 2.0  # how far a path goes at most, in sides of the picture, and in the log of what one sees
 NEAR = 0.02  # sides of the picture: what a path may be off by before it looks elsewhere
 START = 0.25  # sides of the picture that a start of 1 is away

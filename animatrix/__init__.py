@@ -18,6 +18,7 @@ _HOMES = {
     "AutoencoderNano": "animatrix.model",
     "Directive": "animatrix.knowledge",
     "ModelMixin": "diffusers",  # how diffusers recognises those components as loadable
+    "LayoutArtist": "animatrix.model",
     "TagEncoder": "animatrix.model",
     "Taxonomy": "animatrix.knowledge",
 }
@@ -28,6 +29,7 @@ __all__ = [
     "AniMatrixTransformer3DModel",
     "AutoencoderNano",
     "Directive",
+    "LayoutArtist",
     "TagEncoder",
     "Taxonomy",
 ]

@@ -26,8 +26,15 @@ from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenize
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.conditioning import given_pictures, latent_statistics, layout_of
 from animatrix.generate.guidance import guidance_weights, guided
-from animatrix.generate.requests import check_finite, check_parts, check_request, checked_schedule
+from animatrix.generate.requests import (
+    check_finite,
+    check_layout,
+    check_parts,
+    check_request,
+    checked_schedule,
+)
 from animatrix.knowledge import Directive
+from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import usual_size
 from animatrix.model.tags import TagEmbeds, TagEncoder
 from animatrix.model.text import encode_text
@@ -48,16 +55,20 @@ class AniMatrixPipeline(WanPipeline):
     """Text-, tag- and picture-conditioned video generation.
 
     Components: Wan's, plus ``tag_encoder`` (:class:`~animatrix.model.TagEncoder`; without one, tags are said
-    in the prompt) and, for Wan 2.1 I2V, ``image_encoder`` and ``image_processor``.
+    in the prompt), for a model on a stand ``layout_artist`` (:class:`~animatrix.model.layout.LayoutArtist`),
+    and, for Wan 2.1 I2V, ``image_encoder`` and ``image_processor``.
     """
 
     _optional_components: ClassVar[list[str]] = [
         *WanPipeline._optional_components,
         "tag_encoder",
+        "layout_artist",
         "image_encoder",
         "image_processor",
     ]
-    model_cpu_offload_seq = "text_encoder->tag_encoder->image_encoder->transformer->transformer_2->vae"
+    model_cpu_offload_seq = (
+        "text_encoder->tag_encoder->layout_artist->image_encoder->transformer->transformer_2->vae"
+    )
 
     def __init__(
         self,
@@ -70,6 +81,7 @@ class AniMatrixPipeline(WanPipeline):
         tag_encoder: TagEncoder | None = None,
         image_encoder: CLIPVisionModel | None = None,
         image_processor: CLIPImageProcessor | None = None,
+        layout_artist: LayoutArtist | None = None,
         boundary_ratio: float | None = None,
         expand_timesteps: bool = False,
         usual_steps: int = 24,
@@ -86,7 +98,10 @@ class AniMatrixPipeline(WanPipeline):
             expand_timesteps=expand_timesteps,
         )
         self.register_modules(
-            tag_encoder=tag_encoder, image_encoder=image_encoder, image_processor=image_processor
+            tag_encoder=tag_encoder,
+            layout_artist=layout_artist,
+            image_encoder=image_encoder,
+            image_processor=image_processor,
         )
         self.register_to_config(usual_steps=usual_steps, usual_guidance=usual_guidance)
         self._told_of_prose = False
@@ -170,6 +185,7 @@ class AniMatrixPipeline(WanPipeline):
         negative_prompt: str = "",
         sigmas: Sequence[float] | None = None,
         keyframes: Mapping[int, Picture] | None = None,
+        layout: Tensor | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: Tensor | None = None,
         output_type: str = "np",
@@ -192,6 +208,8 @@ class AniMatrixPipeline(WanPipeline):
             negative_prompt: what ``v_none`` is told instead of nothing.
             sigmas: noise levels of the steps, falling from 1, instead of the scheduler's own.
             keyframes: pictures [H,W,3] uint8 (or PIL) by frame index, shared by the batch.
+            layout: [B,T,LAYOUT] what stands where in each frame (:mod:`animatrix.model.stand`), for a model
+                on a stand; by default its layout artist draws one, unless pictures are given: they say it.
             generator: one, or one per directive: then each clip is what it would be alone.
             callback_on_step_end: called with (pipeline, step, timestep, {"latents"}); what it returns under
                 ``latents`` is used. Setting ``pipeline._interrupt`` ends the request after the step.
@@ -205,7 +223,7 @@ class AniMatrixPipeline(WanPipeline):
         directives = [directive] if isinstance(directive, Directive) else list(directive)
         check_parts(self)
         model = self.any_expert
-        layout = layout_of(model, self.vae, self.config.expand_timesteps)
+        kind = layout_of(model, self.vae, self.config.expand_timesteps)
         usual = usual_size(type(self.vae).__name__)
         width, height = usual[0] if width is None else width, usual[1] if height is None else height
         steps = self.config.usual_steps if num_inference_steps is None else num_inference_steps
@@ -242,11 +260,15 @@ class AniMatrixPipeline(WanPipeline):
             height // self.vae_scale_factor_spatial,
             width // self.vae_scale_factor_spatial,
         )
+        if layout is not None:
+            check_layout(model, layout, len(directives), frames)
+        elif self.layout_artist is not None and not pictures:
+            layout = self.layout_artist.draw(text, directives, frames, generator)
         if latents is None:
             latents = randn_tensor(shape, generator=generator, device=device, dtype=torch.float32)
         else:
             latents = latents.to(device, torch.float32)
-        given = given_pictures(layout, self.vae, pictures, latents, frames)
+        given = given_pictures(kind, self.vae, pictures, latents, frames)
 
         states = {"none": (null_text, None), "text": (text, None), "full": (text, tags)}
         conditions: dict[tuple[int, str], Any] = {}
@@ -257,7 +279,7 @@ class AniMatrixPipeline(WanPipeline):
                 expert = self.transformer_2 if late or self.transformer is None else self.transformer
                 names, scales = (passes[1], low) if late else (passes[0], high)
                 x = given.model_input(latents).to(dtype)
-                when = given.timestep(t, latents, expert.config.patch_size, layout == "expand")
+                when = given.timestep(t, latents, expert.config.patch_size, kind == "expand")
                 context = {
                     "step_index": i,
                     "sigma": float(self.scheduler.sigmas[i]),
@@ -266,7 +288,10 @@ class AniMatrixPipeline(WanPipeline):
                 if batch_guidance and len(names) > 1:
                     key = (late, "+".join(names))
                     if key not in conditions:
-                        conditions[key] = expert.prepare(*_stacked([states[n] for n in names], image))
+                        conditions[key] = expert.prepare(
+                            *_stacked([states[n] for n in names], image),
+                            layout=None if layout is None else layout.repeat(len(names), 1, 1),
+                        )
                     count = len(names)
                     with expert.cache_context(key[1], **context):
                         v = expert(
@@ -281,7 +306,9 @@ class AniMatrixPipeline(WanPipeline):
                     velocity = {}
                     for name in names:
                         if (late, name) not in conditions:
-                            conditions[late, name] = expert.prepare(*_stacked([states[name]], image))
+                            conditions[late, name] = expert.prepare(
+                                *_stacked([states[name]], image), layout=layout
+                            )
                         with expert.cache_context(name, **context):
                             velocity[name] = expert(
                                 x,

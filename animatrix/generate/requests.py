@@ -12,6 +12,7 @@ from torch import Tensor
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
+from animatrix.model.stand import LAYOUT
 
 REQUIRED = ("tokenizer", "text_encoder", "vae", "scheduler")
 
@@ -79,6 +80,34 @@ def check_parts(pipe: Any) -> None:
             f"the tag encoder gives {pipe.tag_encoder.config.dim} numbers a tag, "
             f"the transformer reads {model.config.tag_dim}",
             "use the tag encoder it was trained with",
+        )
+    artist = pipe.layout_artist
+    if artist is not None and not model.config.on_stand:
+        raise AniMatrixError(
+            Code.MODEL_MISMATCH,
+            "the pipeline has a layout artist, but its transformer is not on a stand and takes no layout",
+            "leave the layout artist out",
+        )
+    if artist is not None and artist.config.text_dim != model.config.text_dim:
+        raise AniMatrixError(
+            Code.MODEL_MISMATCH,
+            f"the layout artist reads {artist.config.text_dim} numbers a token, the transformer "
+            f"{model.config.text_dim}",
+            "use the layout artist that was trained for it",
+        )
+
+
+def check_layout(model: Any, layout: torch.Tensor, batch: int, frames: int) -> None:
+    """Raises BAD_OPTION for a layout that the model cannot take."""
+    if not model.config.on_stand:
+        raise AniMatrixError(
+            Code.BAD_OPTION, "a layout is given, but this model is not on a stand", "leave it out"
+        )
+    if layout.shape != (batch, frames, LAYOUT):
+        raise AniMatrixError(
+            Code.BAD_OPTION,
+            f"the layout is {list(layout.shape)}; {batch} directives of {frames} frames take "
+            f"[{batch}, {frames}, {LAYOUT}]",
         )
 
 

@@ -5,22 +5,31 @@ numbers as it is wide, so that everything fine has to pass through one row at on
 drawing is therefore traced on a finer sheet: every place of the latents sees its part of the token, the noisy
 latents and given pictures themselves, where it looks on the planes of
 :class:`~animatrix.model.stand.Stand`, and what is painted there. Every latent frame is told again what
-drives it (tag shift, span track and clock), because what shooting on ones or threes changes *within* a latent
-frame is fine, too. The term that comes out is added to what the backbone says. It is zero at first.
+drives it (tag shift, span track, clock and poses), because what shooting on ones or threes changes *within* a
+latent frame is fine, too. The term that comes out is added to what the backbone says. It is zero at first.
 
 Shapes: B samples, D width of the tokens, E width here, F latent frames, h x w tokens, H x W places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from animatrix.model.stand import DEPTH, PLANE_WAVES, REACHES, Art, Window, by_latent, seen_at, waves
+from animatrix.model.stand import (
+    DEPTH,
+    PLANE_WAVES,
+    REACHES,
+    Art,
+    Laid,
+    Window,
+    by_latent,
+    seen_at,
+    waves,
+)
 
 GROUPS = 8
 FINE = 2  # looks at the art that a place of the latents takes, in either direction
@@ -103,7 +112,7 @@ class CleanUp(nn.Module):
         self,
         drive_BFD: Tensor,
         text_BSE: Tensor,
-        paths: Sequence[Tensor],
+        found: Laid | None,
         height: int,
         width: int,
         window: Window | None = None,
@@ -112,16 +121,16 @@ class CleanUp(nn.Module):
 
         Args:
             drive_BFD: what drives each latent frame; text_BSE: the narrative's states.
-            paths: of the planes [B,T,3], as :meth:`Stand.paths`.
+            found: the layout, where there is one.
             height, width: H, W.
             window: of a larger picture that it is cut from.
         """
         turns = self.turn(F.silu(drive_BFD))
-        if self.look_out is None:
+        if self.look_out is None or found is None:
             return Sheet(turns.new_zeros(1, 1, 1, 1, 1), turns)
         dtype = self.look_out.weight.dtype
         seen = []
-        for look, art, path in zip(self.look, self.art, paths, strict=True):
+        for look, art, path in zip(self.look, self.art, found.paths, strict=True):
             frames = by_latent(path, self.scale)
             at = waves(*seen_at(frames.mean(2), height, width, window, self.patch[0]), PLANE_WAVES)
             # Of the art, each of the frames that a latent frame stands for sees its own part.
@@ -129,7 +138,7 @@ class CleanUp(nn.Module):
             part = art(text_BSE, *fine).unflatten(1, (-1, self.scale))  # [B,F,scale,2H,2W,C]
             part = part.unflatten(3, (height, FINE)).unflatten(5, (width, FINE))
             seen += [F.silu(look(at.to(dtype))), part.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4).to(dtype)]
-        looks = self.look_out(torch.cat(seen, -1))
+        looks = self.look_out(torch.cat(seen, -1)) * found.known[:, None, None, None, None].to(dtype)
         return Sheet(looks.permute(0, 4, 1, 2, 3), turns)
 
     def forward(self, tokens_BDFhw: Tensor, shown: Tensor, temb_BD: Tensor, sheet: Sheet) -> Tensor:

@@ -44,16 +44,16 @@ class BlockContext:
 
 
 class Terms(NamedTuple):
-    """What is added to the tokens [B,D,F,h,w], the sheet of the clean-up, and the planes' paths [B,T,3]."""
+    """What is added to the tokens [B,D,F,h,w], and the sheet of the clean-up."""
 
     added: Tensor | None
     sheet: Sheet | None
-    paths: list[Tensor]
 
 
 @dataclass(eq=False)
 class Conditions:
-    """Text states [B,S,text_dim], image embeds and tags of one pass, for the model ``owner``.
+    """Text states [B,S,text_dim], image embeds, tags and layout [B,T,LAYOUT] of one pass, for the model
+    ``owner``.
 
     The rest is filled by the first forward without gradients: text [B,S,D], shift [B,D], the terms of
     tokens and latents of ``terms_shape``.
@@ -65,6 +65,7 @@ class Conditions:
     tags: TagEmbeds | None = None
     keep_keys: bool = True
     prepared: bool = True  # outlives one forward
+    layout: Tensor | None = None
     text: Tensor | None = None
     shift: Tensor | None = None
     terms: Terms | None = None

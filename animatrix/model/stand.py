@@ -2,34 +2,35 @@
 
 Wan's rotary positions are relative, and at t = 1 there is nothing but noise to be relative to: that the sky
 is above must be found out from the picture's edges, by attention, and where a panning camera has got to by
-then from nothing at all. A small model never does. So motion as a whole is learned as such: tags, their
-tracks and the narrative drive two planes over the picture from frame to frame, and a token is told the place
-on each that it looks at. Left to themselves planes do not find out what they are for (decision 009); where
-footage knows how it lies over set and figure (``Truth.planes``), they learn that (:func:`off`).
+then, or in which phase of a run a figure is, from nothing at all. A small model draws the mean of all that
+may be: a blur. In a studio nobody starts so. A *layout* fixes framing, camera and where the figure stands,
+key poses and the timesheet what is drawn of it in which frame; only then is anything painted. So it is here:
+a token is told the place that it looks at on the set and on the figure, and every latent frame which poses
+it shows. The renderer knows a layout (:func:`animatrix.synthetic.layout.numbers_of`); for what is generated,
+:class:`~animatrix.model.layout.LayoutArtist` draws one from the directive.
+
+A layout is ``[B,T,LAYOUT]``: in each frame, how it lies over set and figure (right and down of the middle of
+the sheet, in sides of the picture, and the log of how much one sees), then the figure's pose. Not a number
+(NaN) for a sample of which it is not known: nothing is said of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from animatrix.model.tags import TagEmbeds
-
 WAVES = 4  # octaves of the features of a place in the picture, from half a period a side
 PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
-QUESTIONS = 6  # that a plane asks of the tags: camera, speed, action and the like
-DRIVER = 128  # width of what drives a plane
-PACE = 0.05  # sides of the picture a frame that a driver of 1 goes: nearly four times a quick pan's
+DRIVER = 128  # width of what chooses a sheet of art
 SHEETS = 4  # of art, on each plane
-DEPTH = 16  # features of a place on a sheet
+DEPTH = 8  # features of a place on a sheet
 CELLS = (40, 24)  # of a sheet, as much of it as is in the picture at rest: 4 pixels each at 160x96
-REACHES = (1.0, 0.25)  # of the sheets of set and figure beyond the picture, in its sides each way
+REACHES = (0.6, 0.25)  # of the sheets of set and figure beyond the picture, in its sides each way
+POSE = 29  # numbers of a pose: animatrix.synthetic.layout.POSE
+LAYOUT = 3 * len(REACHES) + POSE  # numbers that a layout has for each frame
 FAR, WIDE = 4.0, 2.0  # how far a path goes at most, in sides of the picture, and in the log of what one sees
-NEAR = 0.02  # sides of the picture: what a path may be off by before it looks elsewhere
-START = 0.25  # sides of the picture that a start of 1 is away
 
 
 class Window(NamedTuple):
@@ -43,54 +44,39 @@ class Window(NamedTuple):
     width: int
 
 
+class Laid(NamedTuple):
+    """A layout as the stand reads it: paths of the planes [B,T,3] each, poses [B,T,POSE], and which samples
+    have one, float [B].
+    """
+
+    paths: list[Tensor]
+    poses: Tensor
+    known: Tensor
+
+
+def laid(layout: Tensor) -> Laid:
+    """What a layout ``[B,T,LAYOUT]`` says; zeros for samples of which it is not known."""
+    known = layout.isfinite().all(2).all(1)
+    numbers = torch.where(known[:, None, None], layout, torch.zeros_like(layout)).float()
+    *planes, poses = numbers.split([3] * len(REACHES) + [POSE], 2)
+    # A path that somebody made up must not run away: e to the size has no end.
+    paths = [torch.cat([p[..., :2].clamp(-FAR, FAR), p[..., 2:].clamp(-WIDE, WIDE)], 2) for p in planes]
+    return Laid(paths, poses, known.float())
+
+
 class Plane(nn.Module):
     """A plane that moves as a whole, like a cel on the animation stand: where on it each token looks.
 
     Args:
         width: of the tokens.
-        text_dim: of the narrative's states; tag_dim: of a tag token.
         scale: frames of a latent frame.
     """
 
-    def __init__(self, width: int, text_dim: int, tag_dim: int, scale: int) -> None:
+    def __init__(self, width: int, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        # One camera among two dozen tags is little in their sum: so tags are asked one by one.
-        self.questions = nn.Parameter(torch.empty(QUESTIONS, tag_dim))
-        self.heard = nn.LayerNorm(tag_dim)
-        self.answers_to_driver = nn.Linear(QUESTIONS * tag_dim, DRIVER, bias=False)
-        self.tags_to_driver = nn.Linear(width, DRIVER)
-        self.text_to_driver = nn.Linear(text_dim, DRIVER, bias=False)
-        self.driver = nn.Linear(DRIVER, 3 * scale)
-        self.start = nn.Linear(DRIVER, 3)
         self.hidden = nn.Linear(8 * PLANE_WAVES, width)
         self.out = nn.Linear(width, width)
-        self.ask()
-
-    def ask(self) -> None:
-        """Questions as new."""
-        nn.init.normal_(self.questions, std=self.questions.shape[1] ** -0.5)
-
-    def path(self, drive_BFD: Tensor, text_BSE: Tensor, tags: TagEmbeds | None = None) -> Tensor:
-        """Its path ``[B,T,3]``, frame by frame: right and down in sides of the picture, log of how much of it
-        one sees.
-        """
-        said = self.text_to_driver(text_BSE.to(drive_BFD.dtype).mean(1))[:, None]
-        if tags is not None:
-            said = said + self.answers_to_driver(self._answers(tags, drive_BFD.dtype))[:, None]
-        driven = nn.functional.silu(self.tags_to_driver(drive_BFD) + said)
-        start = START * self.start(driven[:, :1]).float()
-        steps = PACE * self.driver(driven[:, 1:]).float().unflatten(2, (self.scale, 3)).flatten(1, 2)
-        path = torch.cat([start, start + steps.cumsum(1)], 1)
-        # A path that nothing holds must not run away: e to the size has no end.
-        return torch.cat([path[..., :2].clamp(-FAR, FAR), path[..., 2:].clamp(-WIDE, WIDE)], 2)
-
-    def _answers(self, tags: TagEmbeds, dtype: torch.dtype) -> Tensor:
-        """What the tags say to each question ``[B,QUESTIONS*tag_dim]``; nothing where there are none."""
-        heard = self.heard(tags.tokens.to(dtype))
-        match = torch.einsum("qd,btd->bqt", self.questions.to(dtype), heard).float()
-        share = match.masked_fill(~tags.mask[:, None], -1e4).softmax(2) * tags.mask[:, None]
-        return torch.einsum("bqt,btd->bqd", share.to(dtype), heard).flatten(1)
 
     def forward(self, path: Tensor, height: int, width: int, window: Window | None = None) -> Tensor:
         """The term ``[B,F,h,w,D]`` of ``height`` x ``width`` tokens, in the middle of each latent frame."""
@@ -147,57 +133,54 @@ class Stand(nn.Module):
 
     Args:
         width: of the tokens.
-        text_dim: of the narrative's states; tag_dim: of a tag token.
         scale: frames of a latent frame.
     """
 
-    def __init__(self, width: int, text_dim: int, tag_dim: int = 128, scale: int = 4) -> None:
+    def __init__(self, width: int, scale: int = 4) -> None:
         super().__init__()
+        self.scale = scale
         self.hidden = nn.Linear(8 * WAVES, width)
         self.out = nn.Linear(width, width)
-        self.planes = nn.ModuleList(Plane(width, text_dim, tag_dim, scale) for _ in REACHES)
+        self.planes = nn.ModuleList(Plane(width, scale) for _ in REACHES)
+        self.pose = nn.Linear(scale * POSE, width)
+        self.pose_out = nn.Linear(width, width)
 
     @property
     def _planes(self) -> tuple[Plane, ...]:
         return cast(tuple[Plane, ...], tuple(self.planes))
 
     def silence(self) -> None:
-        """Make the term zero. What drives the planes is not silenced: two zero factors in series would never
-        wake.
-        """
-        for layer in (self.out, *(plane.out for plane in self._planes)):
+        """Make the term zero."""
+        for layer in (self.out, self.pose_out, *(plane.out for plane in self._planes)):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     def reset_parameters(self) -> None:
         """As new."""
         for layer in self.modules():
-            if isinstance(layer, nn.Linear | nn.LayerNorm):
+            if isinstance(layer, nn.Linear):
                 layer.reset_parameters()
-        for plane in self._planes:
-            plane.ask()
         self.silence()
 
-    def paths(self, drive_BFD: Tensor, text_BSE: Tensor, tags: TagEmbeds | None = None) -> list[Tensor]:
-        """The paths of the planes ``[B,T,3]``.
-
-        Args:
-            drive_BFD: what drives the planes in each latent frame: tag shift, span track and clock together.
-            text_BSE: the narrative's states; tags: what is asked for.
-        """
-        return [plane.path(drive_BFD, text_BSE, tags) for plane in self._planes]
+    def acting(self, found: Laid) -> Tensor:
+        """What a latent frame's poses add to all of its tokens ``[B,F,D]``."""
+        poses = by_latent(found.poses, self.scale).flatten(2).to(self.pose.weight.dtype)
+        term = self.pose_out(nn.functional.silu(self.pose(poses)))
+        return term * found.known[:, None, None].to(term.dtype)
 
     def forward(
-        self, paths: Sequence[Tensor], height: int, width: int, window: Window | None = None
+        self, found: Laid | None, like: Tensor, height: int, width: int, window: Window | None = None
     ) -> Tensor:
-        """The term ``[B,D,F,h,w]`` of a picture of ``height`` x ``width`` tokens, cut from a larger one where
-        there is a ``window``.
+        """The term ``[B|1,D,F|1,h,w]`` of a picture of ``height`` x ``width`` tokens, cut from a larger one
+        where there is a ``window``; on the device of ``like``.
         """
-        still = paths[0].new_zeros(1, 1, 3)
+        still = torch.zeros(1, 1, 3, device=like.device)
         seen = waves(*seen_at(still, height, width, window), WAVES)
         term = self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
-        for plane, path in zip(self._planes, paths, strict=True):
-            term = term + plane(path, height, width, window)
+        if found is not None:
+            known = found.known[:, None, None, None, None].to(term.dtype)
+            for plane, path in zip(self._planes, found.paths, strict=True):
+                term = term + plane(path, height, width, window) * known
         return term.permute(0, 4, 1, 2, 3)
 
 
@@ -205,16 +188,6 @@ def by_latent(path: Tensor, scale: int) -> Tensor:
     """A path ``[B,T,3]`` by latent frames, ``[B,F,scale,3]``; the first frame has one alone."""
     first = path[:, :1].expand(-1, scale, -1)
     return torch.cat([first, path[:, 1:]], 1).unflatten(1, (-1, scale))
-
-
-def off(paths: Sequence[Tensor], known: Tensor) -> Tensor:
-    """How far paths ``[B,T,3]`` are off the known ones ``[B,P,T,3]``, NaN where nothing is known: [B], 0 for
-    those; the mean of Huber's error (beyond :data:`NEAR`, its size) in units of :data:`NEAR`.
-    """
-    gap = torch.stack(list(paths), 1) - known.nan_to_num()
-    each = nn.functional.smooth_l1_loss(gap, torch.zeros_like(gap), reduction="none", beta=NEAR) / NEAR
-    there = known.isfinite()
-    return (each * there).flatten(1).sum(1) / there.flatten(1).sum(1).clamp(min=1)
 
 
 def seen_at(

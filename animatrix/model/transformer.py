@@ -45,7 +45,7 @@ from animatrix.model.conditions import (
 from animatrix.model.extended import ExtendedWan
 from animatrix.model.places import Places
 from animatrix.model.precondition import Spread
-from animatrix.model.stand import Stand, Window
+from animatrix.model.stand import Stand, Window, laid
 from animatrix.model.tags import TagEmbeds, no_tags
 
 # tag path -> the argument that switches it
@@ -186,7 +186,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             else None
         )
         self.place_embedding = Places(inner_dim, text_dim) if places else None
-        self.stand = Stand(inner_dim, text_dim, tag_dim, tag_temporal_scale) if on_stand else None
+        self.stand = Stand(inner_dim, tag_temporal_scale) if on_stand else None
         planes = 0 if self.stand is None else len(self.stand.planes)
         patch = (patch_size[1], patch_size[2])
         self.cleanup = (
@@ -248,16 +248,19 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         encoder_hidden_states_image: Tensor | None = None,
         tags: TagEmbeds | None = None,
         *,
+        layout: Tensor | None = None,
         keep_keys: bool = True,
     ) -> Conditions:
         """Conditions of one guidance pass of a request, to hand to every forward of it in place of the text.
 
         Args:
-            encoder_hidden_states, encoder_hidden_states_image, tags: as for :meth:`forward`.
+            encoder_hidden_states, encoder_hidden_states_image, tags, layout: as for :meth:`forward`.
             keep_keys: keep each block's cross-attention keys and values too: 2 x text slots x width numbers
                 a block (14B in bf16: 0.4 GB a pass).
         """
-        return Conditions(self, encoder_hidden_states, encoder_hidden_states_image, tags, keep_keys)
+        return Conditions(
+            self, encoder_hidden_states, encoder_hidden_states_image, tags, keep_keys, layout=layout
+        )
 
     def _add_tag_tokens(self, text_BSD: Tensor, tags: TagEmbeds) -> Tensor:
         count = tags.tokens.shape[1]
@@ -281,14 +284,14 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         if shift is None and tags is not None and self.tag_to_time is not None:
             shift = self.tag_to_time(tags.pooled.to(given.states.dtype))
         if terms is None:
-            terms = self._terms(given.states, tags, shift, like, size, window)
+            terms = self._terms(given, tags, shift, like, size, window)
         if self._keeps(given):
             given.terms, given.terms_shape, given.shift = terms, shape, shift
         return terms, shift, tags
 
     def _terms(
         self,
-        text_BSE: Tensor,
+        given: Conditions,
         tags: TagEmbeds | None,
         shift: Tensor | None,
         like: Tensor,
@@ -298,24 +301,29 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         """Span track and clock [B,D,F,1,1], with places [B,D,F,h,w], and the sheet of the clean-up."""
         track_BFD = None if tags is None else self._track(tags, like.shape[2], like.dtype)
         added = None if track_BFD is None else track_BFD.transpose(1, 2)[..., None, None]
-        paths: list[Tensor] = []
+        if self.stand is None and given.layout is not None:
+            raise ValueError("a layout is of a model on a stand")
         if self.place_embedding is None and self.stand is None and self.cleanup is None:
-            return Terms(added, None, paths)
+            return Terms(added, None)
         drive_BFD = like.new_zeros(like.shape[0], like.shape[2], like.shape[1])
         drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
         drive_BFD = drive_BFD + (0 if shift is None else shift[:, None])
         if self.place_embedding is not None:
             if window is not None:
                 raise ValueError("places are of whole pictures; a stand takes windows")
-            term = self.place_embedding(drive_BFD, text_BSE, *like.shape[-2:]).type_as(like)
+            term = self.place_embedding(drive_BFD, given.states, *like.shape[-2:]).type_as(like)
             added = term if added is None else term + added
+        found = None if given.layout is None else laid(given.layout.to(like.device))
         if self.stand is not None:
-            paths = self.stand.paths(drive_BFD, text_BSE, tags)
-            term = self.stand(paths, *like.shape[-2:], window).type_as(like)
-            added = term if added is None else term + added
+            term = self.stand(found, like, *like.shape[-2:], window)
+            if found is not None:
+                acting_BFD = self.stand.acting(found)
+                drive_BFD = drive_BFD + acting_BFD
+                term = term + acting_BFD.transpose(1, 2)[..., None, None]
+            added = term.type_as(like) if added is None else term.type_as(like) + added
         if self.cleanup is None:
-            return Terms(added, None, paths)
-        return Terms(added, self.cleanup.sheet(drive_BFD, text_BSE, paths, *size, window), paths)
+            return Terms(added, None)
+        return Terms(added, self.cleanup.sheet(drive_BFD, given.states, found, *size, window))
 
     def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
         """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""
@@ -369,7 +377,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         attention_kwargs: dict[str, Any] | None = None,
         tags: TagEmbeds | None = None,
         window: Window | None = None,
-        return_paths: bool = False,
+        layout: Tensor | None = None,
     ) -> Transformer2DModelOutput | tuple[Tensor, ...]:
         """Velocity of the noisy latents.
 
@@ -378,21 +386,24 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             timestep: [B], or [B,L] per token (Wan 2.2 TI2V).
             encoder_hidden_states: text [B,S,text_dim], or what :meth:`prepare` made of text, image and tags.
             window: what the latents are cut from, while training on parts of pictures.
-            return_paths: with ``return_dict=False``, give the paths of the planes ``[B,T,3]``, too.
+            layout: [B,T,LAYOUT] what stands where in each of the T = scale (F - 1) + 1 frames, NaN for
+                samples of which it is not known; see :mod:`animatrix.model.stand`.
         Returns:
             [B,C_out,F,H,W].
         """
         given = encoder_hidden_states
         if not isinstance(given, Conditions):
-            given = Conditions(self, given, encoder_hidden_states_image, tags, prepared=False)
-        elif tags is not None or encoder_hidden_states_image is not None:
-            raise ValueError("tags and image embeds are part of the prepared conditions")
+            given = Conditions(self, given, encoder_hidden_states_image, tags, prepared=False, layout=layout)
+        elif tags is not None or encoder_hidden_states_image is not None or layout is not None:
+            raise ValueError("tags, image embeds and layout are part of the prepared conditions")
         elif given.owner is not self:
             raise ValueError("these conditions were prepared by another transformer")
         elif window is not None:
             raise ValueError("prepared conditions are of whole pictures")
         elif torch.is_grad_enabled():  # what is kept carries no gradients, and must not carry a spent graph
-            given = Conditions(self, given.states, given.image, given.tags, prepared=False)
+            given = Conditions(
+                self, given.states, given.image, given.tags, prepared=False, layout=given.layout
+            )
         b, _, f, h, w = hidden_states.shape
         p_t, p_h, p_w = self.config.patch_size
         rotary_emb = self.rope(hidden_states)
@@ -438,7 +449,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         if spread is not None:
             output = precondition.velocity(output, noisy, timestep, spread)
         if not return_dict:
-            return (output, *terms.paths) if return_paths else (output,)
+            return (output,)
         return Transformer2DModelOutput(sample=output)
 
 

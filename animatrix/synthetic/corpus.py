@@ -11,8 +11,10 @@ from animatrix.knowledge import Directive
 from animatrix.media.clip import Clip
 from animatrix.synthetic.drawable import RENDERABLE
 from animatrix.synthetic.everyday import draw_exaggeration, draw_moment, draw_tags, pick, reduced
+from animatrix.synthetic.layout import numbers_of, planes_of, poses_of
 from animatrix.synthetic.mixture import PAIRS, together
 from animatrix.synthetic.narrative import narrate
+from animatrix.synthetic.printing import needs_print
 from animatrix.synthetic.scene import Scene, complete
 from animatrix.synthetic.staging import staged
 from animatrix.synthetic.studio import Shot
@@ -154,6 +156,15 @@ class Corpus:
         """The complete, told directive of item i, without drawing anything."""
         shot, rng = self._shot(int(i))
         return told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
+
+    def laid_out(self, i: int) -> tuple[Directive, np.ndarray | None]:
+        """The complete, told directive of item i and its layout ``float [T,6+len(POSE)]``
+        (:func:`animatrix.synthetic.layout.numbers_of`), without drawing anything.
+        """
+        shot, rng = self._shot(int(i))
+        directive = told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
+        planes, poses = (None, None) if needs_print(shot) else (planes_of(shot), poses_of(shot))
+        return directive, numbers_of(planes, poses)
 
     def still(self, i: int) -> Still:
         """One frame of item i at a fraction of its cost; the frame is chosen by the item's own stream."""

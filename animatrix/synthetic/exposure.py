@@ -10,7 +10,7 @@ from animatrix.synthetic import effects
 from animatrix.synthetic.camera import PARALLAX, relative
 from animatrix.synthetic.devices import GROUNDS, Ground, motion_lines
 from animatrix.synthetic.failure import reshoot
-from animatrix.synthetic.layout import planes_of
+from animatrix.synthetic.layout import planes_of, poses_of
 from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.scene import complete
 from animatrix.synthetic.sheet import drawing_ids
@@ -77,7 +77,7 @@ class Exposure:
         truth = Truth(
             complete(shot.directive, s), self._camera(), self._sheet(), mask, deformation, self._events()
         )
-        truth.planes = planes_of(shot)
+        truth.planes, truth.poses = planes_of(shot), poses_of(shot)
         return frames, truth
 
     def _camera(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from animatrix.synthetic.acting import TRAVELS
 from animatrix.synthetic.camera import PARALLAX
 from animatrix.synthetic.drawable import SHOT_SCALES
 from animatrix.synthetic.framing import LENS_ENLARGES, aimed_at_hand, angle_of, heads_of
+from animatrix.synthetic.pose import Pose
 from animatrix.synthetic.stage import HORIZON
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def regions(shot: Shot) -> dict[str, tuple[float, float, float, float]]:
     return out
 
 
+# What a layout says of the figure's pose: all but where it stands, which its plane says, and its facing.
+POSE = (*(f.name for f in fields(Pose) if f.name != "x"), "facing")
 FIGURE_HEADS = 6.0  # of a figure as high as its sheet
 FIGURE_MIDDLE = 0.35  # of its sheet, above the ground
 
@@ -101,6 +104,24 @@ def planes_of(shot: Shot) -> np.ndarray | None:
     away[:, 1] += FIGURE_MIDDLE
     figure = np.concatenate([away, np.log(scale / zoom)[:, None]], 1)
     return np.stack([ground, figure])
+
+
+def poses_of(shot: Shot) -> np.ndarray | None:
+    """What is drawn of the figure in each frame ``float [T,len(POSE)]``: see ``Truth.poses``."""
+    if shot.model is not None:
+        return None
+    drawn = {m: shot.performance.pose(m / shot.scene.fps) for m in set(shot.moments.tolist())}
+    rows = {m: [getattr(pose, name) for name in POSE[:-1]] for m, pose in drawn.items()}
+    return np.array([[*rows[m], shot.scene.facing] for m in shot.moments.tolist()], float)
+
+
+def numbers_of(planes: np.ndarray | None, poses: np.ndarray | None) -> np.ndarray | None:
+    """What a layout says of each frame ``float [T,6+len(POSE)]``: how the picture lies over set and figure
+    (``Truth.planes``, six numbers), and the figure's pose (``Truth.poses``). None where either is unknown.
+    """
+    if planes is None or poses is None:
+        return None
+    return np.concatenate([planes.transpose(1, 0, 2).reshape(len(poses), -1), poses], 1).round(4)
 
 
 def _middle(matrices: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -356,7 +356,7 @@ class Shot:
         frames, truth = self.expose()
         if needs_print(self):
             frames, truth = strike_print(self, frames, truth)
-            truth.planes = None
+            truth.planes = truth.poses = None
         return Clip(frames, float(self.scene.fps)), truth
 
     def expose(self) -> tuple[np.ndarray, Truth]:

@@ -53,6 +53,9 @@ class Truth:
             what its middle looks at, right and down of the middle of the sheet, in sides of the picture, and
             the log of how much of the sheet it sees. The same place of a sheet is the same place of the set
             (of the figure) in every shot of a scene. None where the set turns or the print was made anew.
+        poses: ``float [T,P]``, what is drawn of the figure in each frame, as exposed: joint angles in radians
+            and the like, see ``animatrix.synthetic.layout.POSE``. None for figures that are modelled, and
+            where the print was made anew.
     """
 
     directive: Directive
@@ -64,6 +67,7 @@ class Truth:
     failure_label: str | None = None
     failure_map: np.ndarray | None = None
     planes: np.ndarray | None = None
+    poses: np.ndarray | None = None
 
     def to_json(self) -> str:
         """One JSON document; masks as run lengths, maps as 8-bit run lengths of their levels."""
@@ -73,6 +77,7 @@ class Truth:
             "shape": [t, h, w],
             "camera": np.round(self.camera, 5).tolist(),
             "planes": None if self.planes is None else np.round(self.planes, 5).tolist(),
+            "poses": None if self.poses is None else np.round(self.poses, 4).tolist(),
             "sheet": self.sheet,
             "mask": [encode_mask(m) for m in self.mask],
             "deformation": _encode_map(self.deformation),
@@ -97,6 +102,7 @@ class Truth:
                 failure_label=doc["failure"]["label"],
                 failure_map=_decode_map(doc["failure"]["map"], (t, h, w), None),
                 planes=np.array(doc["planes"]).reshape(2, t, 3) if doc.get("planes") else None,
+                poses=np.array(doc["poses"]).reshape(t, -1) if doc.get("poses") else None,
             )
         except (KeyError, ValueError, TypeError) as e:
             raise AniMatrixError(Code.BAD_DIRECTIVE, f"not a truth document: {e}") from None

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from animatrix.model.stand import Window, off
+from animatrix.model.stand import LAYOUT, Window
 from animatrix.model.tags import TagBatch
-from animatrix.model.vae import SPATIAL
+from animatrix.model.vae import SPATIAL, TEMPORAL
 from animatrix.train import draws
 from animatrix.train.attention import quick_attention
 from animatrix.train.conditions import (
@@ -54,7 +54,7 @@ class FlowBatch:
 
     held: bool [B], samples whose first latent frame is given clean (Wan 2.2 TI2V); None where none is.
     weight: [B,1,F,h,w] of the errors, None: 1; window: where the latents are cut from, None: they are whole;
-    planes: [B,2,T,3] how the pictures lie over set and figure, NaN where that is not known or cannot be.
+    layout: [B,T,LAYOUT] what stands where, NaN for samples that are not told.
     """
 
     names: list[str]
@@ -67,7 +67,7 @@ class FlowBatch:
     held: Tensor | None = None
     weight: Tensor | None = None
     window: Window | None = None
-    planes: Tensor | None = None
+    layout: Tensor | None = None
 
 
 class FlowTask:
@@ -122,7 +122,7 @@ class FlowTask:
         seed, told = self.recipe.seed, self.model.told
         latents = torch.stack([item.latents for item in items]).float()
         tags = self._tags(items, still=latents.shape[2] == 1)
-        whole, (tags, with_text) = tags.mask, told_tags(tags, told, seed, at)
+        tags, with_text = told_tags(tags, told, seed, at)
         if self.model.tags_as == "text":
             text = self._written(items, tags, with_text)
         else:
@@ -151,20 +151,24 @@ class FlowTask:
             self._padded(text),
             tags,
             held,
-            planes=self._planes(items, (tags.mask == whole).all(1) & torch.tensor(with_text)),
+            layout=self._layout(items, condition, at),
         )
 
-    def _planes(self, items: Sequence[Item], told: Tensor) -> Tensor | None:
-        """Where the pictures of items lie; only of those that are told all, who else could know?"""
-        if not self.model.planes or items[0].latents.shape[1] == 1:
+    def _layout(self, items: Sequence[Item], condition: Tensor | None, at: Sequence[Place]) -> Tensor | None:
+        """The layouts of those that are told theirs. Where pictures are given, half as often: what is
+        generated from a picture has to find its layout there.
+        """
+        share = self.model.layout
+        if not share or items[0].latents.shape[1] == 1:
             return None
         frames = self.parts.encoder.temporal * (items[0].latents.shape[1] - 1) + 1
-        unknown = torch.full((2, frames, 3), float("nan"))
-        each = [
-            item.planes if item.planes is not None and heard else unknown
-            for item, heard in zip(items, told.tolist(), strict=True)
-        ]
-        return torch.stack(each).float()
+        unknown = torch.full((frames, LAYOUT), float("nan"))
+        found = []
+        for row, (item, place) in enumerate(zip(items, at, strict=True)):
+            pictures = condition is not None and bool(condition[row, :TEMPORAL].any())
+            heard = draws.rng(self.recipe.seed, "layout", *place).random() < share * (0.5 if pictures else 1)
+            found.append(item.layout if item.layout is not None and heard else unknown)
+        return torch.stack(found).float()
 
     def _written(self, items: Sequence[Item], tags: TagBatch, with_text: Sequence[bool]) -> Tensor:
         """States [B,S,D] of the narratives, where told, and after them the told tags in words."""
@@ -198,17 +202,13 @@ class FlowTask:
         return nn.functional.pad(text.float(), (0, 0, 0, slots))
 
     def loss(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Losses:
-        error, paths = self._error(modules, batch)
+        error = self._error(modules, batch)
         if batch.weight is not None:
             error = error * batch.weight
-        each, parts = error.flatten(1).mean(1), dict[str, Tensor]()
-        if batch.planes is not None and self.model.planes:
-            lost = off(paths, batch.planes)
-            each, parts["planes"] = each + self.model.planes * lost, lost.mean().detach()
-        return Losses(each, parts)
+        return Losses(error.flatten(1).mean(1), {})
 
-    def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> tuple[Tensor, list[Tensor]]:
-        """Squared error of the velocity [B,C,F,h,w], and the paths of the planes where they are learned."""
+    def _error(self, modules: Mapping[str, nn.Module], batch: FlowBatch) -> Tensor:
+        """Squared error of the velocity [B,C,F,h,w]."""
         t = batch.t.view(-1, 1, 1, 1, 1)
         x, when = (1 - t) * batch.latents + t * batch.noise, batch.t * 1000
         if batch.condition is not None:
@@ -221,11 +221,11 @@ class FlowTask:
         # Recomputing happens outside of this context, and must find the kernels of the first time.
         with nullcontext() if self.model.checkpointing else quick_attention(x.device):
             shown: dict[str, Any] = {} if batch.window is None else {"window": batch.window}
-            if batch.planes is not None:
-                shown["return_paths"] = True
-            v, *paths = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False, **shown)
+            if batch.layout is not None:
+                shown["layout"] = batch.layout
+            (v,) = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False, **shown)
         error = (v.float() - (batch.noise - batch.latents)).square()
-        return error if batch.held is None else _of_free_frames(error, batch.held), paths
+        return error if batch.held is None else _of_free_frames(error, batch.held)
 
     @torch.no_grad()
     def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
@@ -239,7 +239,7 @@ class FlowTask:
                 at = [(PROBE_STEP, 1000 * i + d.place) for d in group.draws]
                 batch = to_device(self.batch(items, at, [t] * len(items)), self.device)
                 with torch.compiler.set_stance("force_eager"):  # of few shapes, each seen once in a while
-                    each = self._error(modules, batch)[0].flatten(1).mean(1).tolist()
+                    each = self._error(modules, batch).flatten(1).mean(1).tolist()
                 for kind, value in zip(kinds, each, strict=True):
                     found.setdefault(kind, []).append(value)
                     found.setdefault(f"q{i}", []).append(value)

@@ -22,6 +22,7 @@ from torch import nn
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.pipeline import AniMatrixPipeline
 from animatrix.model.halving import halved
+from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import backbone
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
@@ -70,8 +71,10 @@ class FlowModel(Section):
             see benchmarks/ablation.py); nothing: they enter by ``tag_paths`` only.
         tag_dim, tag_layers: width of a tag token, layers of the tag encoder.
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
-        planes: weight, beside 1, of how far the planes of :class:`~animatrix.model.stand.Stand` are off
-            those of the footage, where its truth has them.
+        artist: a trained layout artist (:class:`~animatrix.model.layout.LayoutArtist`), for what is exported
+            and for sample pictures: its folder.
+        layout: share of the clips that are told their layout (:mod:`animatrix.model.stand`), where the
+            footage knows it; half of it where pictures are given.
         window: (width, height) in pixels, multiples of 16, of the part of each picture that a step shows;
             nothing: all of it. Tokens of one clip have much in common: four times the clips, a quarter of
             each, cost the same. Nano only, whose places say where a token stands.
@@ -105,7 +108,8 @@ class FlowModel(Section):
     tag_slots: PositiveInt = 32
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
-    planes: float | None = Field(default=None, ge=0)  # nothing where not given, as above
+    artist: Path | None = None  # nothing where not given, as above
+    layout: float | None = Field(default=None, ge=0, le=1)  # nothing where not given, as above
     window: tuple[PositiveInt, PositiveInt] | None = None  # nothing where not given, as above
     moving: float | None = Field(default=None, ge=0)  # nothing where not given, as above
     guidance: float | None = Field(default=None, ge=0)  # nothing where not given, as above
@@ -143,6 +147,7 @@ class Parts:
         layout: how the backbone is told of given frames: nano's masks, or one of Wan's (see
             :mod:`animatrix.generate.conditioning`).
         expert: the component that a backbone of two experts is trained for.
+        artist: of layouts, where it has one.
     """
 
     transformer: AniMatrixTransformer3DModel
@@ -152,6 +157,7 @@ class Parts:
     layout: Literal["nano", "text", "concat", "expand"]
     fixed_tags: TagEncoder | None = None
     expert: Literal["transformer", "transformer_2"] | None = None
+    artist: LayoutArtist | None = None
 
 
 def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
@@ -185,6 +191,7 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         tag_encoder,
         encoder,
         "nano" if takes_condition else "text",
+        artist=None if model.artist is None else LayoutArtist.from_pretrained(model.artist),
     )
 
 
@@ -250,6 +257,7 @@ def pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=shift, shift_terminal=model.terminal),
         transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
         tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder", parts.fixed_tags)),
+        layout_artist=parts.artist,
         expand_timesteps=parts.layout == "expand",
         **usual,
     )

@@ -33,6 +33,7 @@ TASKS: dict[str, str] = {
     "flow": "animatrix.train.flow",
     "autoencode": "animatrix.train.autoencode",
     "text": "animatrix.train.text",
+    "layout": "animatrix.train.layouts",
     "reward": "animatrix.prefer.reward_task",
     "policy": "animatrix.prefer.policy_task",
 }

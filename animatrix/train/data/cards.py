@@ -55,7 +55,7 @@ class Card:
         deformation: percentile in [0, 1] of the clip's deformation among deformed clips; 0: none.
         frames, width, height: of the clip at 24 fps, as rendered or filmed.
         fault: why it cannot be shown; empty for a good one.
-        planes: [2][frames][3], how the picture lies over set and figure, where that is known: see ``Truth``.
+        layout: [frames][LAYOUT], where that is known: see :func:`animatrix.synthetic.layout.numbers_of`.
     """
 
     index: int
@@ -67,7 +67,7 @@ class Card:
     width: int
     height: int
     fault: str = ""
-    planes: list[list[list[float]]] | None = None
+    layout: list[list[float]] | None = None
 
     @property
     def keys(self) -> list[str]:

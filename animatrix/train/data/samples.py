@@ -53,7 +53,7 @@ class Item:
             shown. None of them in a bucket of one frame: K is 0.
         text: [S,D], zero past the end.
         film: [C,F,h,w] latents of the first frame followed by grey, where the encoder makes them.
-        planes: float32 [2,T,3], how the picture lies over set and figure (``Truth.planes``), where known.
+        layout: float32 [T,LAYOUT] of the frames shown, where known: see ``Card``.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Item:
     key_index: Tensor
     text: Tensor
     film: Tensor | None = None
-    planes: Tensor | None = None
+    layout: Tensor | None = None
 
 
 class Samples:
@@ -230,7 +230,7 @@ class Samples:
             film = None if film is None else film[:, :length]
             index = torch.where(index < bucket.frames, index, -1)
         directive = source.asked(card, bucket)
-        planes = None if card.planes is None else torch.tensor(card.planes)[:, : bucket.frames]
+        layout = None if card.layout is None else torch.tensor(card.layout)[: bucket.frames]
         return Item(
             f"{card.name} (step {draw.step}, place {draw.place})",
             directive,
@@ -239,7 +239,7 @@ class Samples:
             index,
             tables["text"],
             film,
-            planes,
+            layout,
         )
 
     def _ask(self, bucket: Bucket, draws: Sequence[Draw]) -> list[Job]:

@@ -14,6 +14,7 @@ import numpy as np
 from animatrix.errors import AniMatrixError
 from animatrix.knowledge import Directive
 from animatrix.synthetic import Corpus
+from animatrix.synthetic.layout import numbers_of
 from animatrix.train import draws
 from animatrix.train.data.cards import Card, amplitude, kind_of, percentile
 from animatrix.train.data.framing import fitted, kept_share
@@ -109,6 +110,7 @@ class SyntheticSource:
     def clip(self, index: int, shapes: Sequence[Bucket]) -> tuple[Card, list[np.ndarray]]:
         sample = self.corpus[index]
         deformation = percentile(amplitude(sample.truth))
+        layout = numbers_of(sample.truth.planes, sample.truth.poses)
         card = Card(
             index,
             f"{self.name}/{index}",
@@ -117,7 +119,7 @@ class SyntheticSource:
             deformation,
             len(sample.clip),
             *sample.clip.size,
-            planes=None if sample.truth.planes is None else sample.truth.planes.round(4).tolist(),
+            layout=None if layout is None else layout.tolist(),
         )
         frames = sample.clip.frames
         keys = frames[key_frames(index, len(frames))]

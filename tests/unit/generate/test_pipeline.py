@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from animatrix import AniMatrixError, AniMatrixPipeline, Directive, TagEncoder
+from animatrix import (
+    AniMatrixError,
+    AniMatrixPipeline,
+    AniMatrixTransformer3DModel,
+    Directive,
+    LayoutArtist,
+    TagEncoder,
+)
 from animatrix.generate.guidance import guidance_weights
+from animatrix.model.stand import LAYOUT
 from animatrix.model.vae import to_pixels
 
 TAGS = {"camera_move": "pan_left", "impact_frame": "white_frame@5-6"}
@@ -136,3 +144,64 @@ def test_other_parts_keep_the_settings(tiny_pipeline):
     assert {name: other.config[name] for name in settings} == settings
     assert other.tag_encoder is tags and other.transformer is pipe.transformer
     assert pipe.tag_encoder is tiny_pipeline.tag_encoder
+
+
+@pytest.fixture
+def on_stand(tiny_pipeline):
+    """The tiny pipeline with a transformer on a stand, and a layout artist."""
+    torch.manual_seed(0)
+    config = {k: v for k, v in tiny_pipeline.transformer.config.items() if not k.startswith("_")}
+    model = AniMatrixTransformer3DModel(**config | {"on_stand": True, "cleanup_width": 8}).eval()
+    for part in (model.cleanup.out, model.stand.pose_out, *(plane.out for plane in model.stand.planes)):
+        torch.nn.init.normal_(part.weight, std=0.3)
+    artist = LayoutArtist(width=16, depth=1, heads=2, text_dim=16).eval()
+    return tiny_pipeline.with_parts(transformer=model, layout_artist=artist)
+
+
+def test_a_layout_is_drawn_once_for_all_passes_unless_it_is_given_or_pictures_are(on_stand, monkeypatch):
+    pipe, drawn, told = on_stand, [], []
+    draw, prepare = pipe.layout_artist.draw, pipe.transformer.prepare
+
+    def drawing(*args):
+        drawn.append(draw(*args))
+        return drawn[-1]
+
+    def preparing(*args, layout=None, **rest):
+        told.append(layout)
+        return prepare(*args, layout=layout, **rest)
+
+    monkeypatch.setattr(pipe.layout_artist, "draw", drawing)
+    monkeypatch.setattr(pipe.transformer, "prepare", preparing)
+    d, options = directive(**TAGS), {"guidance_scale": 3, "tag_guidance_scale": 5}
+    own = run(pipe, d, **options)
+    assert len(drawn) == 1 and drawn[0].shape == (1, 9, LAYOUT)
+    assert len(told) == 3 and all(torch.equal(t, drawn[0]) for t in told)
+    batched = run(pipe, d, batch_guidance=True, **options)
+    assert torch.equal(told[-1], drawn[1].repeat(3, 1, 1))
+    np.testing.assert_allclose(batched, own, atol=2e-3)
+    given = run(pipe, d, layout=drawn[0] + 0.3, **options)
+    assert len(drawn) == 2 and np.abs(given - own).mean() > 1e-4
+    picture = np.zeros((32, 32, 3), np.uint8)
+    run(pipe, d, keyframes={0: picture}, **options)
+    assert len(drawn) == 2 and told[-1] is None
+
+
+def test_a_layout_artist_that_does_not_fit_is_refused(on_stand, tiny_pipeline):
+    flat = on_stand.with_parts(transformer=tiny_pipeline.transformer)
+    with pytest.raises(AniMatrixError, match="stand"):
+        run(flat, directive())
+    other = on_stand.with_parts(layout_artist=LayoutArtist(width=16, depth=1, heads=2, text_dim=8))
+    with pytest.raises(AniMatrixError, match="8 numbers a token"):
+        run(other, directive())
+    for layout, words in ((torch.zeros(1, 5, LAYOUT), "9 frames"), (torch.zeros(1, 9, 3), str(LAYOUT))):
+        with pytest.raises(AniMatrixError, match=words):
+            run(on_stand, directive(), layout=layout)
+    with pytest.raises(AniMatrixError, match="stand"):
+        run(tiny_pipeline, directive(), layout=torch.zeros(1, 9, LAYOUT))
+
+
+def test_a_pipeline_with_a_layout_artist_survives_a_folder(on_stand, tmp_path):
+    on_stand.save_pretrained(tmp_path, safe_serialization=True)
+    back = AniMatrixPipeline.from_pretrained(tmp_path)
+    d = directive(**TAGS)
+    np.testing.assert_allclose(run(back, d), run(on_stand, d), atol=1e-5)

@@ -11,6 +11,7 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 
 from animatrix.model.conditions import prefetches_leaves
 from animatrix.model.presets import PRESETS
+from animatrix.model.stand import LAYOUT
 from animatrix.model.transformer import TAG_PATHS
 
 STEPS = 3
@@ -84,14 +85,15 @@ def test_places_are_found_once_a_request_and_again_for_another_size():
     calls = counted(model)
     with torch.no_grad():
         for tags in (tiny_tags(), None):
-            conditions = model.prepare(*given, tags)
+            layout = torch.rand(len(given[0]), 4 * (inputs["hidden_states"].shape[2] - 1) + 1, LAYOUT)
+            conditions = model.prepare(*given, tags, layout=layout)
             before = calls["place_embedding.hidden"]
             for step in steps(inputs):
                 model(**step, encoder_hidden_states=conditions)
             assert calls["place_embedding.hidden"] - before == 1
             assert calls["cleanup.turn"] == calls["stand.hidden"] == calls["place_embedding.hidden"]
             step["hidden_states"] = step["hidden_states"][..., :-2]
-            plain = model(**step, encoder_hidden_states=given[0], tags=tags)
+            plain = model(**step, encoder_hidden_states=given[0], tags=tags, layout=layout)
             assert torch.equal(model(**step, encoder_hidden_states=conditions).sample, plain.sample)
 
 

@@ -9,7 +9,7 @@ from diffusers import WanTransformer3DModel
 from animatrix import Directive
 from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, places, tracks
 from animatrix.model.cleanup import CleanUp
-from animatrix.model.stand import DEPTH, NEAR, PACE, Art, Plane, Stand, Window, by_latent, off, seen_at
+from animatrix.model.stand import DEPTH, FAR, LAYOUT, POSE, Art, Stand, Window, by_latent, laid, seen_at
 
 TINY = {
     "num_attention_heads": 2,
@@ -156,61 +156,58 @@ def test_planes_carry_what_stands_on_them_across_the_picture():
             plane.out.weight.zero_()
 
 
-def test_planes_go_from_frame_to_frame_where_they_are_driven_from_where_they_are_put():
-    torch.manual_seed(0)
-    plane = Plane(8, 12, 16, 4)
-    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
-    path = plane.path(drive, text)
-    assert path.shape == (2, 13, 3) and path[:, 0].any() and path.diff(dim=1).abs().min() > 0
-    assert not torch.allclose(plane.path(drive, -text)[:, 0], path[:, 0])
-    later = drive.clone()
-    later[:, 3] += 1  # drives the last latent frame only
-    moved = plane.path(later, text)
-    assert torch.equal(moved[:, :9], path[:, :9]) and not torch.allclose(moved[:, 9:], path[:, 9:])
-    frames = by_latent(path, 4)
-    assert torch.equal(frames[:, 0], path[:, :1].expand(-1, 4, -1))
-    assert torch.equal(frames[:, 1:].flatten(1, 2), path[:, 1:])
+def layout_of(path: torch.Tensor, poses: float = 0.0) -> torch.Tensor:
+    """Layouts [B,T,LAYOUT] whose planes both go along a path [B,T,3]."""
+    return torch.cat([path, path, torch.full((*path.shape[:2], POSE), poses)], 2)
 
 
-def test_planes_ask_the_tags_one_by_one(encoder):
-    torch.manual_seed(0)
-    plane, drive, text = Plane(8, 12, 16, 4), torch.randn(1, 4, 8), torch.randn(1, 5, 12)
-
-    def path(**tags):
-        return plane.path(drive, text, encoder(encoder.tokenize([directive(**tags)])))
-
-    one, other = path(camera_move="pan_left"), path(camera_move="tilt_up")
-    assert (one - other).abs().mean() > 1e-4
-    assert torch.allclose(path(), plane.path(drive, text)) and not torch.allclose(one, path())
+def test_a_layout_is_read_frame_by_frame_and_nothing_of_what_is_not_known():
+    layout = torch.arange(2 * 5 * LAYOUT, dtype=torch.float32).view(2, 5, LAYOUT) / 1000
+    found = laid(layout)
+    assert torch.equal(found.paths[1], layout[..., 3:6]) and torch.equal(found.poses, layout[..., 6:])
+    torn = layout.clone()
+    torn[1, 3, 20] = float("nan")
+    half = laid(torn)
+    assert half.known.tolist() == [1, 0] and torch.isfinite(half.poses).all() and not half.poses[1].any()
+    assert laid(layout * 1e6).paths[0].abs().max() == FAR
+    frames = by_latent(found.paths[0], 4)
+    assert torch.equal(frames[:, 0], layout[:, :1, :3].expand(-1, 4, -1))
+    assert torch.equal(frames[:, 1:].flatten(1, 2), layout[:, 1:, :3])
 
 
 def test_a_stand_carries_what_stands_on_its_planes_across_the_picture():
-    stand = Stand(8, 12)
-    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
+    stand = Stand(8)
+    path = torch.zeros(2, 13, 3)
+    path[..., 0] = 0.25 * torch.arange(13).clamp(min=1).sub(1).div(4)  # a quarter a latent frame
+    found = laid(layout_of(path))
     with torch.no_grad():
         stand.silence()
+        like = torch.zeros(2, 8, 4, 2, 4)
+        assert not stand(found, like, 2, 4).any()
         for plane in stand.planes:
-            for layer in (plane.driver, plane.start):
-                layer.weight.zero_()
-                layer.bias.zero_()
-            plane.driver.bias.copy_(torch.tensor([0.25, 0, 0] * 4) / PACE / 4)  # a quarter a latent frame
             plane.out.weight.normal_()
-            term = stand(stand.paths(drive, text), 2, 4)
+            term = stand(found, like, 2, 4)
             # What a token looks at, its neighbour to the left looks at a latent frame later.
             now, later = term[..., 1:-1, :, 1:], term[..., 2:, :, :-1]
             torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
             assert term.std(dim=(1, 3, 4)).min() > 1e-2
+            unknown = laid(torch.full((2, 13, LAYOUT), float("nan")))
+            assert not stand(unknown, like, 2, 4).any() and not stand(None, like, 2, 4).any()
             plane.out.weight.zero_()
 
 
-def test_a_stand_is_off_by_what_is_known_and_by_nothing_else():
-    paths = [torch.zeros(3, 5, 3), torch.zeros(3, 5, 3)]
-    known = torch.full((3, 2, 5, 3), float("nan"))
-    known[0] = 0.0
-    known[1, 0] = 0.5  # of one plane only
-    found = off(paths, known)
-    assert found[0] == 0 and found[2] == 0
-    assert found[1] == pytest.approx(0.5 / NEAR - 0.5)
+def test_poses_tell_each_latent_frame_and_no_place():
+    torch.manual_seed(0)
+    stand = Stand(8)
+    layout = layout_of(torch.zeros(2, 13, 3))
+    layout[0, 9:, 6:] += 1  # another drawing from the last latent frame on
+    layout[1] = float("nan")
+    with torch.no_grad():
+        stand.pose_out.weight.normal_()
+        term = stand.acting(laid(layout))
+    assert term.shape == (2, 4, 8) and not term[1].any()
+    torch.testing.assert_close(term[0, 1], term[0, 2])
+    assert (term[0, 3] - term[0, 2]).abs().mean() > 0.01
 
 
 def test_art_stays_where_it_is_painted_while_a_plane_moves_and_narratives_choose_it():
@@ -230,18 +227,18 @@ def test_art_stays_where_it_is_painted_while_a_plane_moves_and_narratives_choose
 
 def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
     torch.manual_seed(0)
-    stand, sheet = Stand(8, 12), CleanUp(8, 8, 4, 4, (2, 2), 12, 2)
+    stand, sheet = Stand(8), CleanUp(8, 8, 4, 4, (2, 2), 12, 2)
     drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
     top, left = [1, 3], [2, 0]
     window = Window(torch.tensor(top), torch.tensor(left), 6, 5)
     with torch.no_grad():
         for part in (stand, *stand.planes):
             part.out.weight.normal_()
-        paths = stand.paths(drive, text)
-        whole, part = stand(paths, 6, 5), stand(paths, 2, 3, window)
+        found = laid(layout_of(0.2 * torch.randn(2, 13, 3)))
+        whole, part = stand(found, drive, 6, 5), stand(found, drive, 2, 3, window)
         looks, cut = (
-            sheet.sheet(drive, text, paths, 12, 10).looks,
-            sheet.sheet(drive, text, paths, 4, 6, window).looks,
+            sheet.sheet(drive, text, found, 12, 10).looks,
+            sheet.sheet(drive, text, found, 4, 6, window).looks,
         )
     for i, (y, x) in enumerate(zip(top, left, strict=True)):
         torch.testing.assert_close(part[i], whole[i, ..., y : y + 2, x : x + 3], rtol=1e-3, atol=1e-4)
@@ -271,6 +268,29 @@ def test_a_clean_up_is_silent_at_first_and_then_sees_places_that_tokens_cannot_t
     # The four places of a token get terms of their own, and other tags other ones.
     assert terms[0][..., ::2, ::2].sub(terms[0][..., 1::2, 1::2]).abs().mean() > 1e-2
     assert terms[0].sub(terms[1]).abs().mean() > 1e-2
+
+
+def test_a_layout_changes_what_is_drawn_of_those_that_have_one_and_is_of_a_stand_only(inputs):
+    torch.manual_seed(0)
+    model = AniMatrixTransformer3DModel(**TINY, tag_dim=16, on_stand=True, cleanup_width=8).eval()
+    for part in (model.cleanup.out, model.stand.pose_out, *(plane.out for plane in model.stand.planes)):
+        torch.nn.init.normal_(part.weight)
+    b, _, f, _, _ = inputs["hidden_states"].shape
+    layout = torch.full((b, 4 * (f - 1) + 1, LAYOUT), float("nan"))
+    with torch.no_grad():
+        plain = model(**inputs).sample
+        torch.testing.assert_close(model(**inputs, layout=layout).sample, plain)
+        layout[0] = 0.1
+        seen = model(**inputs, layout=layout).sample
+        assert (seen[0] - plain[0]).abs().mean() > 1e-3
+        torch.testing.assert_close(seen[1:], plain[1:])
+        given = model.prepare(inputs["encoder_hidden_states"], layout=layout)
+        rest = {k: v for k, v in inputs.items() if k != "encoder_hidden_states"}
+        assert torch.equal(model(**rest, encoder_hidden_states=given).sample, seen)
+        with pytest.raises(ValueError, match="prepared"):
+            model(**rest, encoder_hidden_states=given, layout=layout)
+    with pytest.raises(ValueError, match="stand"):
+        AniMatrixTransformer3DModel(**TINY, tag_dim=16)(**inputs, layout=layout)
 
 
 def test_gradients_reach_every_tag_parameter_after_one_step(wan, encoder, inputs):

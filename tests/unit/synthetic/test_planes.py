@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from animatrix.knowledge import Directive
+from animatrix.model.stand import LAYOUT
 from animatrix.synthetic import Corpus, render
+from animatrix.synthetic.layout import POSE, numbers_of
 from animatrix.synthetic.truth import Truth
 
 SHEET = (320, 192)  # pixels of a sheet twice as wide and high as the picture
@@ -69,6 +71,7 @@ def test_set_and_figure_lie_still_on_their_sheets_under_every_camera(shots):
 def test_they_survive_a_file_and_are_unknown_where_the_print_is_made_anew(shots):
     back = Truth.from_json(shots[0].truth.to_json())
     np.testing.assert_allclose(back.planes, shots[0].truth.planes, atol=1e-4)
+    np.testing.assert_allclose(back.poses, shots[0].truth.poses, atol=1e-3)
     whip = Directive.model_validate(
         {
             "narrative": "",
@@ -79,3 +82,23 @@ def test_they_survive_a_file_and_are_unknown_where_the_print_is_made_anew(shots)
     )
     truth = render(whip, 3)[1]
     assert truth.planes is None and Truth.from_json(truth.to_json()).planes is None
+    assert truth.poses is None and Truth.from_json(truth.to_json()).poses is None
+
+
+def test_poses_are_held_as_long_as_drawings_and_a_layout_needs_no_drawing(shots):
+    changes = 0
+    for shot in shots:
+        poses, drawings = shot.truth.poses, np.array(shot.truth.sheet["A"])
+        assert (
+            poses.shape == (17, len(POSE)) and POSE[-1] == "facing" and np.isin(poses[:, -1], (-1, 1)).all()
+        )
+        same = drawings[1:] == drawings[:-1]
+        assert not np.abs(np.diff(poses, axis=0))[same].any()
+        changes += int((np.abs(np.diff(poses, axis=0)).max(1) > 0).sum())
+    assert changes > 10
+    corpus = Corpus(51, "tune", (160, 96), 17, 24.0, "little", scenes=1)
+    sample = corpus[4]
+    directive, layout = corpus.laid_out(4)
+    assert directive == sample.directive
+    np.testing.assert_array_equal(layout, numbers_of(sample.truth.planes, sample.truth.poses))
+    assert layout.shape == (17, LAYOUT)

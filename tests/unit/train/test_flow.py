@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from animatrix.knowledge import Directive
+from animatrix.model.stand import LAYOUT
 from animatrix.model.tags import TagBatch
+from animatrix.model.vae import TEMPORAL
 from animatrix.train.conditions import Told, in_words, shown_keyframes, told_tags
 from animatrix.train.engine import Trainer
 from animatrix.train.flow import MOST_MOVING, FlowTask, moving_weight
@@ -309,21 +311,29 @@ def test_only_nano_is_shown_parts():
         FlowModel(vae="v", text="t", backbone="wan2.1-t2v-1.3b", window=(48, 48))
 
 
-def test_planes_learn_how_pictures_lie_where_that_is_known_and_told(recipe_of, tmp_path):
+def test_layouts_are_told_where_they_are_known_and_half_as_often_with_pictures(recipe_of, tmp_path):
     recipe = recipe_of(tmp_path)
-    told = Told(neither=0, text_only=0.5, tags_only=0, thin=0)
-    model = recipe.model.model_copy(update={"planes": 1.0, "told": told})
+    told = Told(neither=0, text_only=0, tags_only=0, thin=0, first_frame=0.5)
+    model = recipe.model.model_copy(update={"layout": 1.0, "told": told})
     task = FlowTask(recipe.model_copy(update={"model": model}), torch.device("cpu"))
-    plans = [p for p in map(task.plan, range(1, 20)) if p.bucket.frames > 1][:4]
-    known = []
-    for plan in plans:
+    plans = [p for p in map(task.plan, range(1, 40)) if p.bucket.frames > 1][:10]
+    shares = {True: [], False: []}
+    for n, plan in enumerate(plans):
         batch = task.load(plan, plan.draws)
-        assert batch.planes.shape == (4, 2, 9, 3)
-        heard = batch.tags.mask.any(1)
-        assert not batch.planes[~heard].isfinite().any()
-        known.append(bool(batch.planes.isfinite().any()))
-        losses = task.loss(task.modules(), batch)
-        assert torch.isfinite(losses.each).all() and bool(losses.parts["planes"] > 0) == known[-1]
-        losses.each.sum().backward()
-    assert any(known)
-    assert task.parts.transformer.stand.planes[0].driver.weight.grad.abs().sum() > 0
+        assert batch.layout.shape == (4, 9, LAYOUT)
+        for item, row, condition in zip(
+            task.samples.load(plan, plan.draws), batch.layout, batch.condition, strict=True
+        ):
+            if item.layout is None:
+                assert not row.isfinite().any()
+                continue
+            assert torch.equal(row, item.layout) or not row.isfinite().any()
+            shares[bool(condition[:TEMPORAL].any())].append(bool(row.isfinite().any()))
+        if n == 0:
+            torch.nn.init.normal_(task.parts.transformer.proj_out.weight)  # zero in a new one
+            losses = task.loss(task.modules(), batch)
+            losses.each.sum().backward()
+            assert torch.isfinite(losses.each).all()
+    assert all(shares[False]) and shares[False]
+    assert 0 < sum(shares[True]) < len(shares[True])
+    assert task.parts.transformer.stand.pose_out.weight.grad.abs().sum() > 0

@@ -1,0 +1,190 @@
+"""The layout artist: from a directive to a layout, before anything is painted.
+
+What stands where in each frame and in which pose is a few dozen numbers, and most of them follow from what
+is asked for: a pan, a run on twos, full shot. What does not (in which phase a run starts, how a hand-held
+camera sways) is drawn at random, here, once for the whole shot, where it costs nothing, and not at the first
+step of a video model, which can only paint the mean of it. Rectified flow (Liu et al. 2209.03003) on the
+standardised numbers; the network guesses the layout itself, and the last guess is the mean of what is left.
+
+    artist = LayoutArtist.from_pretrained(folder / "layout_artist")
+    layout = artist.draw(text, directives, frames, generator)      # [B,T,LAYOUT], for the transformer
+
+Shapes: B directives, T frames, S text states, N tags, D width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+from animatrix.knowledge import Directive, Taxonomy
+from animatrix.model import tracks
+from animatrix.model.stand import LAYOUT
+from animatrix.model.tags import TagBatch, TagEncoder, tag_rows
+
+PERIODS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # frames; of what tells a frame its number
+LEVELS = (1.0, 0.9, 0.75, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05)  # of noise that its steps start from
+LEAST_SPREAD = 0.02  # of a number that hardly ever differs: it is not blown up
+
+
+class FrameBlock(nn.Module):
+    """Pre-norm attention over frames [B,T,D], to what is told [B,M,D], and feed-forward."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_self, self.norm_told, self.norm_ff = (nn.LayerNorm(width) for _ in range(3))
+        self.to_qkv = nn.Linear(width, 3 * width)
+        self.self_out = nn.Linear(width, width)
+        self.to_q = nn.Linear(width, width)
+        self.to_kv = nn.Linear(width, 2 * width)
+        self.told_out = nn.Linear(width, width)
+        self.ff_in = nn.Linear(width, 3 * width)
+        self.ff_out = nn.Linear(3 * width, width)
+
+    def forward(self, x: Tensor, told: Tensor, mask: Tensor) -> Tensor:
+        """mask bool [B,M]."""
+        q, k, v = map(self._heads, self.to_qkv(self.norm_self(x)).chunk(3, dim=-1))
+        x = x + self.self_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        q, (k, v) = self._heads(self.to_q(self.norm_told(x))), map(self._heads, self.to_kv(told).chunk(2, -1))
+        heard = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        x = x + self.told_out(heard.transpose(1, 2).flatten(2))
+        return x + self.ff_out(F.gelu(self.ff_in(self.norm_ff(x))))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class LayoutArtist(ModelMixin, ConfigMixin):
+    """See the module's text.
+
+    Args:
+        width, depth, heads: D, blocks and attention heads.
+        text_dim: of the narrative's states.
+        mean, spread: of each of a layout's numbers, over what it was trained on: lists of LAYOUT.
+        field_rows, value_rows, taxonomy_version: as of :class:`TagEncoder`.
+    """
+
+    _supports_gradient_checkpointing = False
+
+    @register_to_config
+    def __init__(
+        self,
+        width: int = 96,
+        depth: int = 3,
+        heads: int = 4,
+        text_dim: int = 128,
+        mean: list[float] | None = None,
+        spread: list[float] | None = None,
+        field_rows: list[str] | None = None,
+        value_rows: list[str] | None = None,
+        taxonomy_version: str = "",
+    ) -> None:
+        super().__init__()
+        if field_rows is None or value_rows is None:
+            taxonomy = Taxonomy.default()
+            field_rows, value_rows = tag_rows(taxonomy)
+            taxonomy_version = taxonomy.version
+            self.register_to_config(
+                field_rows=field_rows, value_rows=value_rows, taxonomy_version=taxonomy_version
+            )
+        self.tags = TagEncoder(
+            width,
+            1,
+            heads,
+            field_rows=field_rows,
+            value_rows=value_rows,
+            taxonomy_version=taxonomy_version,
+        )
+        self.numbers_in = nn.Linear(LAYOUT, width)
+        self.when_in = nn.Linear(2 * len(PERIODS) + tracks.CLOCK_FEATURES, width)
+        self.track_in = nn.Linear(width, width)
+        self.level_in = nn.Sequential(nn.Linear(2 * len(PERIODS), width), nn.SiLU(), nn.Linear(width, width))
+        self.text_in = nn.Linear(text_dim, width)
+        self.blocks = nn.ModuleList(FrameBlock(width, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, LAYOUT)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def extend(self, taxonomy: Taxonomy) -> None:
+        """Rows for what a later taxonomy has more: see :meth:`TagEncoder.extend`."""
+        self.tags.extend(taxonomy)
+        names = ("field_rows", "value_rows", "taxonomy_version")
+        self.register_to_config(**{name: self.tags.config[name] for name in names})
+
+    def standard(self, layout: Tensor) -> Tensor:
+        """Layouts at mean 0 and spread 1."""
+        mean, spread = self._statistics(layout)
+        return (layout - mean) / spread
+
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        mean, spread = self.config.mean, self.config.spread
+        return (
+            like.new_zeros(LAYOUT) if mean is None else like.new_tensor(mean),
+            like.new_ones(LAYOUT) if spread is None else like.new_tensor(spread),
+        )
+
+    def forward(self, x: Tensor, level: Tensor, text: Tensor, tags: TagBatch) -> Tensor:
+        """Guess of the standardised layout ``[B,T,LAYOUT]``.
+
+        Args:
+            x: ``(1 - level)`` of it and ``level`` of noise; level [B] in [0,1].
+            text: states [B,S,text_dim], zero past the end; tags: what is asked for.
+        """
+        frames, dtype = x.shape[1], self.numbers_in.weight.dtype
+        embeds = self.tags(tags)
+        told = torch.cat([embeds.pooled[:, None], embeds.tokens, self.text_in(text.to(dtype))], 1)
+        there = tags.mask.new_ones(len(x), 1)
+        mask = torch.cat([there, embeds.mask, text.abs().amax(2) > 0], 1)
+        number = torch.arange(frames, device=x.device, dtype=torch.float32)
+        when = torch.cat([_waves(number), tracks.clock(frames, 1, x.device)], 1).to(dtype)
+        shown = tracks.tags_shown(embeds, frames, 1, dtype)
+        frame = self.numbers_in(x.to(dtype)) + self.when_in(when) + self.track_in(shown)
+        frame = frame + self.level_in(_waves(96 * level.float()).to(dtype))[:, None]
+        for block in self.blocks:
+            frame = block(frame, told, mask)
+        # What is there already need not be said again: of clear numbers, only what is to be corrected.
+        return self.out(self.norm(frame)).float() + (1 - level)[:, None, None] * x
+
+    @torch.no_grad()
+    def draw(
+        self,
+        text: Tensor,
+        directives: Sequence[Directive],
+        frames: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """Layouts ``[B,frames,LAYOUT]`` of directives.
+
+        Args:
+            text: states of the narratives [B,S,text_dim].
+            generator: one, or one per directive.
+        """
+        device = self.out.weight.device
+        tags = self.tags.tokenize(list(directives)).to(device)
+        generators = list(generator) if isinstance(generator, Sequence) else [generator] * len(directives)
+        noise = [
+            torch.randn(frames, LAYOUT, generator=g, device="cpu" if g is None else g.device).to(device)
+            for g in generators
+        ]
+        x = torch.stack(noise)
+        guess = x
+        for level, after in zip(LEVELS, (*LEVELS[1:], 0.0), strict=True):
+            guess = self(x, x.new_full((len(x),), level), text.to(device), tags)
+            # Along the straight line from here to the guess.
+            x = guess + (x - guess) * (after / level)
+        mean, spread = self._statistics(guess)
+        return guess * spread + mean
+
+
+def _waves(number: Tensor) -> Tensor:
+    """Sines and cosines ``[N,2*len(PERIODS)]`` of numbers [N] at :data:`PERIODS`."""
+    angles = number[:, None] * (2 * math.pi / torch.tensor(PERIODS, device=number.device))
+    return torch.cat([angles.sin(), angles.cos()], 1)

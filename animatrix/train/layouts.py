@@ -1,0 +1,275 @@
+"""Nano's layout artist, from the studio's layouts: nothing is drawn for it, only laid out.
+
+A sample is the layout of a whole shot or of its first frames (as the flow task shows shots in shorter
+buckets), with parts of its directive left out as there. Loss: the mean absolute error of the standardised
+numbers, and of their steps from one frame to the next: a held drawing is held exactly, and a camera that
+stands still must not tremble by what hardly shows in a mean square.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from animatrix.knowledge import Directive
+from animatrix.model.layout import LEAST_SPREAD, LayoutArtist
+from animatrix.model.stand import LAYOUT, REACHES
+from animatrix.model.tags import TagBatch
+from animatrix.model.text import encode_text
+from animatrix.model.vae import TEMPORAL
+from animatrix.train import draws
+from animatrix.train.conditions import Told, told_tags
+from animatrix.train.data.cards import windowed
+from animatrix.train.plan import Bucket, Draw, StepPlan
+from animatrix.train.recipe import Recipe, Section, TaskKind
+from animatrix.train.task import Losses, to_device
+
+STEPS_WEIGH = 4.0  # of the error of what changes from frame to frame, beside that of what is there
+PLANES_WEIGH = 3.0  # of the numbers of planes beside those of poses: a pixel of the set is seen everywhere
+HELD_OUT = 256  # layouts of the tune split
+SHORTEST = 9  # frames that are shown of a shot
+WHOLE = 0.4  # share of samples that show all of it
+SLOTS = 64  # of a narrative
+
+
+class LayoutModel(Section):
+    """The network, and what it is told.
+
+    Args:
+        width, depth: see :class:`LayoutArtist`.
+        text: folder of ``tokenizer`` and ``text_encoder``.
+        start: of a layout artist to go on from.
+        told: shares of samples that are told only part of their directive; no pictures.
+        tag_slots: most tags of a directive.
+    """
+
+    width: PositiveInt = 96
+    depth: PositiveInt = 3
+    text: Path
+    start: Path | None = None
+    told: Told = Told()
+    tag_slots: PositiveInt = 32
+
+
+class LayoutWorld(Section):
+    """A world of the studio: see :class:`animatrix.synthetic.Corpus`."""
+
+    world: str
+    seed: int = Field(default=0, ge=0)
+    scenes: int = Field(default=0, ge=0)
+    count: PositiveInt
+
+
+class LayoutData(Section):
+    """What is laid out: worlds, size of the picture in pixels, and frames of a shot."""
+
+    worlds: list[LayoutWorld] = Field(min_length=1)
+    size: tuple[PositiveInt, PositiveInt] = (160, 96)
+    frames: PositiveInt = 33
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> LayoutData:
+        if self.frames % TEMPORAL != 1 or self.frames < SHORTEST:
+            raise ValueError(f"frames are {TEMPORAL}n+1, at least {SHORTEST}")
+        return self
+
+
+@dataclass
+class Laid:
+    """Shots: layouts [N,T,LAYOUT], text states [N,S,D], and their directives."""
+
+    layouts: Tensor
+    text: Tensor
+    directives: list[Directive]
+
+
+@dataclass
+class LayoutBatch:
+    """Standardised layouts and noise [B,T,LAYOUT], level [B], text [B,S,D], tags."""
+
+    names: list[str]
+    layouts: Tensor
+    noise: Tensor
+    level: Tensor
+    text: Tensor
+    tags: TagBatch
+
+
+class LayoutTask:
+    """See the module's text."""
+
+    name = "layout"
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        from transformers import AutoTokenizer, T5EncoderModel
+
+        self.recipe, self.device = recipe, device
+        self.model: LayoutModel = recipe.model
+        folder = self.model.text
+        self.tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        self.encoder = T5EncoderModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).eval()
+        self.shots = self._laid("train")
+        torch.manual_seed(recipe.seed)
+        if self.model.start is not None:
+            self.artist = LayoutArtist.from_pretrained(self.model.start, torch_dtype=torch.float32)
+        else:
+            numbers = self.shots.layouts.flatten(0, 1).double()
+            self.artist = LayoutArtist(
+                self.model.width,
+                self.model.depth,
+                text_dim=self.shots.text.shape[2],
+                mean=numbers.mean(0).tolist(),
+                spread=numbers.std(0).clamp(min=LEAST_SPREAD).tolist(),
+            )
+        self.weight = torch.ones(LAYOUT)
+        self.weight[: 3 * len(REACHES)] = PLANES_WEIGH
+        self.weight = self.weight / self.weight.mean()
+
+    def _laid(self, split: str) -> Laid:
+        """The shots of a split that have a layout."""
+        data: LayoutData = self.recipe.data
+        layouts, directives = [], []
+        for world in data.worlds:
+            count = world.count if split == "train" else HELD_OUT // len(data.worlds)
+            for directive, layout in _shots(world, split, data, count):
+                layouts.append(torch.from_numpy(layout).float())
+                directives.append(directive)
+        return Laid(torch.stack(layouts), self._states([d.narrative for d in directives]), directives)
+
+    @torch.no_grad()
+    def _states(self, texts: Sequence[str]) -> Tensor:
+        found = [
+            encode_text(list(texts[i : i + 64]), self.tokenizer, self.encoder, SLOTS).to(torch.bfloat16)
+            for i in range(0, len(texts), 64)
+        ]
+        return torch.cat(found)
+
+    @functools.cached_property
+    def _silence(self) -> Tensor:
+        """States [S,D] of a narrative that says nothing."""
+        return self._states([""])[0]
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"layout_artist": self.artist}
+
+    @functools.cached_property
+    def _lengths(self) -> list[int]:
+        return list(range(SHORTEST, self.recipe.data.frames + 1, TEMPORAL))
+
+    def plan(self, step: int) -> StepPlan:
+        rng = draws.rng(self.recipe.seed, "layout", step)
+        picks = rng.integers(len(self.shots.directives), size=self.recipe.batch)
+        shorter = self._lengths[int(rng.integers(len(self._lengths)))]
+        frames = self.recipe.data.frames if rng.random() < WHOLE else shorter
+        drawn = tuple(Draw(step, place, "layouts", int(i)) for place, i in enumerate(picks))
+        return StepPlan(step, "", Bucket(frames, 1, 1), drawn)
+
+    def load(self, plan: StepPlan, draws_: Sequence[Draw]) -> LayoutBatch:
+        at, seed = [(plan.step, d.place) for d in draws_], self.recipe.seed
+        level = torch.tensor([draws.uniform(seed, "level", *place) for place in at])
+        return self._batch(
+            self.shots, [d.index for d in draws_], plan.bucket.frames, at, level, self.model.told
+        )
+
+    def _batch(
+        self,
+        shots: Laid,
+        rows: Sequence[int],
+        frames: int,
+        at: Sequence[tuple[int, int]],
+        level: Tensor,
+        told: Told,
+    ) -> LayoutBatch:
+        asked = [shots.directives[row] for row in rows]
+        if frames < shots.layouts.shape[1]:
+            asked = [windowed(d, 0, frames) for d in asked]
+        tags = self.artist.tags.tokenize(asked, self.model.tag_slots)
+        tags, with_text = told_tags(tags, told, self.recipe.seed, at)
+        text = torch.stack(
+            [shots.text[r] if kept else self._silence for r, kept in zip(rows, with_text, strict=True)]
+        )
+        layouts = self.artist.standard(shots.layouts[list(rows), :frames])
+        noise = torch.stack(
+            [
+                torch.randn(frames, LAYOUT, generator=draws.generator(self.recipe.seed, "noise", *place))
+                for place in at
+            ]
+        )
+        return LayoutBatch([f"layout {row}" for row in rows], layouts, noise, level, text.float(), tags)
+
+    def loss(self, modules: Mapping[str, nn.Module], batch: LayoutBatch) -> Losses:
+        level = batch.level[:, None, None]
+        x = (1 - level) * batch.layouts + level * batch.noise
+        off = modules["layout_artist"](x, batch.level, batch.text, batch.tags) - batch.layouts
+        weight = self.weight.to(off.device)
+        there, steps = ((each.abs() * weight).flatten(1).mean(1) for each in (off, off.diff(dim=1)))
+        return Losses(there + STEPS_WEIGH * steps, {"there": there.detach(), "steps": steps.detach()})
+
+    @functools.cached_property
+    def _held_out(self) -> Laid:
+        return self._laid("tune")
+
+    @torch.no_grad()
+    def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
+        """Held-out loss at three levels; and of layouts that are drawn: how far the middle of the picture
+        is off on the set and on the figure, in pixels of its width (median over shots of the mean over
+        frames), and by how much more it trembles than it should from one frame to the next (95th percentile).
+        """
+        held, found = self._held_out, {}
+        rows = list(range(len(held.directives)))
+        at = [(-1, row) for row in rows]
+        for level in (0.95, 0.5, 0.1):
+            batch = self._batch(
+                held, rows, held.layouts.shape[1], at, torch.full((len(rows),), level), Told()
+            )
+            each = self.loss(modules, to_device(batch, self.device)).each
+            found[f"held_out/loss_{level}"] = each.mean().item()
+        artist = modules["layout_artist"]
+        assert isinstance(artist, LayoutArtist)
+        generator = draws.generator(self.recipe.seed, "drawn")
+        drawn = artist.draw(held.text.float(), held.directives, held.layouts.shape[1], generator).cpu()
+        size = torch.tensor([float(n) for n in self.recipe.data.size])
+        for n, name in enumerate(("set", "figure")):
+            off = (drawn - held.layouts)[..., 3 * n : 3 * n + 2] * size
+            found[f"off/{name}"] = off.norm(dim=2).mean(1).median().item()
+            found[f"trembles/{name}"] = off.diff(dim=1).norm(dim=2).mean(1).quantile(0.95).item()
+        poses = (drawn - held.layouts)[..., 3 * len(REACHES) :]
+        found["off/pose"] = poses.abs().mean((1, 2)).median().item()
+        return found
+
+    def show(self, modules: Mapping[str, nn.Module], folder: Path, step: int) -> None:
+        """There is nothing to see before a model has painted it."""
+
+    def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
+        artist = modules["layout_artist"]
+        assert isinstance(artist, LayoutArtist)
+        artist.eval().save_pretrained(folder / "layout_artist", safe_serialization=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+def _shots(
+    world: LayoutWorld, split: str, data: LayoutData, count: int
+) -> Iterator[tuple[Directive, np.ndarray]]:
+    """The first ``count`` shots, without those whose layout is not known."""
+    from animatrix.synthetic import Corpus
+
+    corpus = Corpus(world.seed, split, data.size, data.frames, 24.0, world.world, scenes=world.scenes)
+    for index in range(count):
+        directive, layout = corpus.laid_out(index)
+        if layout is not None:
+            yield directive, layout
+
+
+TASK = TaskKind(LayoutTask, LayoutModel, LayoutData)

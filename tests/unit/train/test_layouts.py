@@ -1,0 +1,64 @@
+"""The layout artist's training: what is laid out, cut and told, and that it learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from animatrix.model.layout import LayoutArtist
+from animatrix.synthetic import Corpus
+from animatrix.train.engine import Trainer
+from animatrix.train.layouts import LayoutTask
+from animatrix.train.recipe import check_recipe
+
+NANO = Path(__file__).parents[3] / "weights" / "nano"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    document = {
+        "task": "layout",
+        "out": str(tmp_path / "run"),
+        "steps": 30,
+        "batch": 8,
+        "precision": "fp32",
+        "ema": 0.5,
+        "optimiser": {"lr": 3e-3},
+        "log": {"every": 10, "probe_every": 30, "tensorboard": False},
+        "model": {"width": 16, "depth": 1, "text": str(NANO)},
+        "data": {
+            "frames": 17,
+            "worlds": [{"world": "little", "seed": 51, "scenes": 2, "count": 12}],
+        },
+    }
+    return check_recipe(document)
+
+
+def test_batches_show_shots_and_beginnings_of_shots_as_they_are_laid_out(recipe):
+    task = LayoutTask(recipe, torch.device("cpu"))
+    corpus, lengths = Corpus(51, "train", (160, 96), 17, 24.0, "little", scenes=2), set()
+    for step in range(12):
+        plan = task.plan(step)
+        batch = task.load(plan, plan.draws)
+        frames = batch.layouts.shape[1]
+        lengths.add(frames)
+        _, known = corpus.laid_out(plan.draws[0].index)
+        standard = task.artist.standard(torch.tensor(known[:frames]).float())
+        torch.testing.assert_close(batch.layouts[0], standard)
+        assert torch.equal(task.load(plan, plan.draws).noise, batch.noise)
+    assert lengths == {9, 13, 17}
+    numbers = task.shots.layouts.flatten(0, 1)
+    spread = task.artist.standard(numbers).std(0)
+    assert spread.max() < 1.01 and np.isclose(spread.median(), 1, atol=0.01)
+
+
+def test_it_learns_and_is_exported_as_the_pipeline_reads_it(recipe, tmp_path):
+    trainer = Trainer(recipe, LayoutTask(recipe, torch.device("cpu")))
+    trainer.run()
+    rows = [line for line in (tmp_path / "run/log.jsonl").read_text().splitlines() if "loss" in line]
+    assert len(rows) >= 3
+    net = LayoutArtist.from_pretrained(tmp_path / "run/export/layout_artist")
+    assert net.config.width == 16 and len(net.config.mean) == len(net.config.spread)

@@ -26,6 +26,7 @@ from torch import Tensor
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
 from animatrix.media.door import written_whole
+from animatrix.model.stand import LAYOUT
 from animatrix.prefer.merits import TAKES
 from animatrix.prefer.policy_recipe import PolicyData, SharedScenes
 from animatrix.prefer.sets import DEFORMATIONS, LEAST_SEEN, SLOT, pooled_map
@@ -33,9 +34,11 @@ from animatrix.prefer.splits import family_of, kinds_of
 from animatrix.synthetic.corpus import SPLITS, scene_seed, told
 from animatrix.synthetic.everyday import draw_exaggeration, draw_tags, moment, reduced
 from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
+from animatrix.synthetic.layout import numbers_of
 from animatrix.synthetic.scene import complete
 from animatrix.synthetic.studio import Shot
 from animatrix.synthetic.triplet import render_triplet
+from animatrix.synthetic.truth import Truth
 from animatrix.train.data.cards import read_directive
 from animatrix.train.data.shards import Damage, read_tables, write_tables
 
@@ -50,7 +53,7 @@ ASKED: tuple[str, ...] = tuple(
 )
 WANTS = ("deformation", "near_physical")
 COUPLES = (("intended", "flat"), ("intended", "collapsed"), ("flat", "collapsed"))
-FORMAT = 1  # raised when the same number no longer gives the same set
+FORMAT = 2  # raised when the same number no longer gives the same set
 APART = 0.25  # levels by which a slot of two takes must differ for one to be better there
 _TRIES = 12
 _DRAWS = 2000  # of tags, until the deformation asked for is among them
@@ -62,8 +65,8 @@ class Aligned:
 
     latents: bf16 [3,C,F,h,w] by :data:`TAKES`; text: bf16 [2,S,D], of the narratives by :data:`WANTS`; maps:
     uint8 [3,F,h,w] in 255ths, where a take deforms or fails; apart: float32 [3,F], levels between intended
-    and flat, intended and collapsed, flat and collapsed in each slot's most different frame; asked:
-    ``field=value``.
+    and flat, intended and collapsed, flat and collapsed in each slot's most different frame; layout: float32
+    [T,LAYOUT], the takes' in common, NaN where not known; asked: ``field=value``.
     """
 
     number: int
@@ -74,6 +77,14 @@ class Aligned:
     text: Tensor
     maps: Tensor
     apart: Tensor
+    layout: Tensor
+
+
+def _layout(truth: Truth) -> Tensor:
+    """float32 [T,LAYOUT]: a take's layout."""
+    found = numbers_of(truth.planes, truth.poses)
+    unknown = torch.full((len(truth.mask), LAYOUT), float("nan"))
+    return unknown if found is None else torch.from_numpy(found).float()
 
 
 def asked_of(number: int) -> str:
@@ -241,6 +252,7 @@ class AlignedSets:
             "text": self.encoder.text([asked.narrative, plain.narrative]),
             "maps": torch.from_numpy(np.rint(255 * np.stack(maps)).astype(np.uint8)),
             "apart": torch.from_numpy(apart),
+            "layout": _layout(triplet.intended.truth),
         }
         story = {
             "number": number, "asked": asked_of(number), "failure": kind, "seed": self.data.seed,

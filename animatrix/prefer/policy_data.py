@@ -58,7 +58,8 @@ SOUND, MOVING = ("design_consistency", "finish_stability"), ("artistic_motion",)
 @dataclass
 class PairItem:
     """One pair. win, lose: bf16 [C,F,h,w]; text: bf16 [S,D]; labels: [F]; maps: [F,h,w] in [0,1]; gap;
-    scores: of winner and loser in [0,100]; conflict: ``ours`` leaves it out.
+    scores: of winner and loser in [0,100]; conflict: ``ours`` leaves it out; layout: [T,LAYOUT] of both
+    clips, NaN or None where not known.
     """
 
     name: str
@@ -71,6 +72,7 @@ class PairItem:
     gap: float
     scores: tuple[float, float]
     conflict: bool = False
+    layout: Tensor | None = None
 
 
 def scores_of(gap: float) -> tuple[float, float]:
@@ -100,6 +102,7 @@ class SetPairs:
             maps,
             KNOWN_GAP,
             scores_of(KNOWN_GAP),
+            layout=found.layout,
         )
 
 

@@ -23,6 +23,7 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.run import model_path, revision
 from animatrix.media import contact_sheet
 from animatrix.model.keyframes import empty_condition
+from animatrix.model.stand import LAYOUT
 from animatrix.model.tags import TagBatch
 from animatrix.prefer.floor import Floor
 from animatrix.prefer.monitors import Monitor, Sample
@@ -64,6 +65,7 @@ class PolicyBatch:
     maps: Tensor
     gap: Tensor
     scores: Tensor
+    layout: Tensor | None
 
 
 class PolicyTask:
@@ -186,7 +188,15 @@ class PolicyTask:
             torch.stack([i.maps for i in items]),
             torch.tensor([i.gap for i in items]),
             torch.tensor([i.scores for i in items]),
+            self._layout(items),
         )
+
+    def _layout(self, items: Sequence[PairItem]) -> Tensor | None:
+        """What stands where in both of a pair [B,T,LAYOUT], for a model on a stand."""
+        if not self.policy.transformer.config.on_stand:
+            return None
+        unknown = torch.full((self.data.frames, LAYOUT), float("nan"))
+        return torch.stack([unknown if i.layout is None else i.layout for i in items])
 
     def _condition(self, latents: Tensor) -> Tensor | None:
         """That no picture is given, in the backbone's own way."""
@@ -229,8 +239,9 @@ class PolicyTask:
             tokens = x[:, 0, :: patch[0], :: patch[1], :: patch[2]].flatten(1).shape[1]
             when = when[:, None].expand(-1, tokens)
         # Recomputing happens outside of this context, and must find the kernels of the first time.
+        told = {} if batch.layout is None else {"layout": torch.cat([batch.layout, batch.layout])}
         with nullcontext() if self.model.checkpointing else quick_attention(x.device):
-            return modules["transformer"](x, when, text, tags=embeds, return_dict=False)[0].float()
+            return modules["transformer"](x, when, text, tags=embeds, return_dict=False, **told)[0].float()
 
     # What is followed
 

@@ -107,7 +107,7 @@ def planes_of(shot: Shot) -> np.ndarray | None:
 
 
 def poses_of(shot: Shot) -> np.ndarray | None:
-    """What is drawn of the figure in each frame ``float [T,len(POSE)]``: see ``Truth.poses``."""
+    """What the figure acts in each frame ``float [T,len(POSE)]``: see ``Truth.poses``."""
     if shot.model is not None:
         return None
     drawn = {m: shot.performance.pose(m / shot.scene.fps) for m in set(shot.moments.tolist())}

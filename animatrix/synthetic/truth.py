@@ -53,9 +53,10 @@ class Truth:
             what its middle looks at, right and down of the middle of the sheet, in sides of the picture, and
             the log of how much of the sheet it sees. The same place of a sheet is the same place of the set
             (of the figure) in every shot of a scene. None where the set turns or the print was made anew.
-        poses: ``float [T,P]``, what is drawn of the figure in each frame, as exposed: joint angles in radians
-            and the like, see ``animatrix.synthetic.layout.POSE``. None for figures that are modelled, and
-            where the print was made anew.
+        poses: ``float [T,P]``, what the figure acts in each frame, as exposed, on model: joint angles in
+            radians and the like, see ``animatrix.synthetic.layout.POSE``. Deformations come on top of it, so
+            that a take without them has the same. None for figures that are modelled, and where the print
+            was made anew.
     """
 
     directive: Directive

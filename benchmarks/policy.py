@@ -52,9 +52,9 @@ from animatrix.prefer.floor import change, passes, retention
 from animatrix.prefer.judging import load_judge
 from animatrix.prefer.passage import Passage, Way
 from animatrix.prefer.policy_recipe import SharedScenes
-from animatrix.prefer.reward_task import at_most
 from animatrix.prefer.samples import reward_of, sampler
 from animatrix.prefer.sets import energy, to_planes
+from animatrix.prefer.shown import at_most
 from animatrix.synthetic.triplet import TripletCorpus
 
 FIRST = 3_000_000  # number of the first directive: no training has drawn it

@@ -24,8 +24,8 @@ from animatrix.knowledge import Directive
 from animatrix.media import Clip
 from animatrix.media.door import written_whole
 from animatrix.prefer.aligned import ASKED, asked_of, held_out
-from animatrix.prefer.reward_task import at_most
 from animatrix.prefer.samples import sampler
+from animatrix.prefer.shown import at_most
 
 SHOWN = (
     "body_deformation=squash_stretch", "body_deformation=chibi_shift", "body_deformation=limb_elongation",

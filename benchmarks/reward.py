@@ -45,8 +45,8 @@ from animatrix.prefer.negatives import NEGATIVES
 from animatrix.prefer.passage import Passage
 from animatrix.prefer.recipe import PairData
 from animatrix.prefer.reward import Judgement
-from animatrix.prefer.reward_task import Shown, to_frames
 from animatrix.prefer.sets import Drawn, Sets
+from animatrix.prefer.shown import Shown, to_frames
 from animatrix.prefer.splits import LEFT_OUT, SEEN
 
 RESAMPLES = 1000

@@ -8,5 +8,6 @@ sets.py          the members of a set, drawn; shards.py: kept in files; splits.p
 votes.py         what people said in the human study
 ties.py          Bradley-Terry with ties
 reward.py        the reward model; vlm.py: the same over a vision-language model
+shown.py         what it is shown of a set, cut, disguised and told less
 reward_task.py   its training in the engine; calibration.py, judging.py: what a score means
 """

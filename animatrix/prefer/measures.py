@@ -17,8 +17,8 @@ from animatrix.prefer.pairs import Member, Pair
 
 if TYPE_CHECKING:
     from animatrix.prefer.reward import Judgement
-    from animatrix.prefer.reward_task import Shown
     from animatrix.prefer.sets import Drawn
+    from animatrix.prefer.shown import Shown
 
 SURE = 0.5  # probability from which a cell counts as failing
 DRAWN = 0.25  # level from which a cell of the drawn map does
@@ -56,7 +56,7 @@ class Row:
 
 def judged(sets: Iterable[Drawn], judge: Callable[[Shown], Judgement]) -> list[Row]:
     """Every set under both of its directives."""
-    from animatrix.prefer.reward_task import WANTS, under
+    from animatrix.prefer.shown import WANTS, under
 
     rows = []
     for drawn in sets:

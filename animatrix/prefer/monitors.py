@@ -17,8 +17,8 @@ from animatrix.media import Clip
 from animatrix.prefer.aligned import asked_of, held_out
 from animatrix.prefer.floor import change, passes, retention
 from animatrix.prefer.policy_recipe import PolicyData, ProbeRecipe
-from animatrix.prefer.reward_task import at_most
 from animatrix.prefer.samples import reward_of
+from animatrix.prefer.shown import at_most
 from animatrix.train import draws
 
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ from animatrix.prefer.policy import export, open_policy
 from animatrix.prefer.policy_data import KINDS, PairItem, Pairs, SetPairs
 from animatrix.prefer.policy_loss import Errors, Told, policy_loss
 from animatrix.prefer.policy_recipe import PolicyData, PolicyModel
-from animatrix.prefer.reward_task import at_most, thinned
 from animatrix.prefer.samples import sampler
+from animatrix.prefer.shown import at_most, thinned
 from animatrix.train import draws
 from animatrix.train.attention import quick_attention
 from animatrix.train.conditions import Place, film_condition

@@ -24,8 +24,8 @@ from animatrix.media import Clip, write_video
 from animatrix.media.door import regular_file, written_whole
 from animatrix.prefer.aligned import asked_of, held_out
 from animatrix.prefer.pairs import MATCHED, read_rows
-from animatrix.prefer.reward_task import at_most
 from animatrix.prefer.sets import energy
+from animatrix.prefer.shown import at_most
 from animatrix.prefer.votes import to_directive
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from animatrix.train.data.cards import windowed
 from animatrix.train.data.framing import fitted
 
 if TYPE_CHECKING:
-    from animatrix.prefer.reward_task import Shown
+    from animatrix.prefer.shown import Shown
 
 logger = logging.getLogger("animatrix.prefer")
 RATE = 24.0
@@ -66,7 +66,7 @@ class VotedPairs:
         return len(self.groups)
 
     def __getitem__(self, index: int) -> Shown:
-        from animatrix.prefer.reward_task import Shown
+        from animatrix.prefer.shown import Shown
 
         pairs = self.groups[index]
         first = pairs[0]

@@ -333,7 +333,7 @@ def test_votes_over_which_soundness_and_movement_part_are_conflicts(filmed, tmp_
 
 
 def test_a_directive_keeps_its_deformation_when_it_has_too_many_tags():
-    from animatrix.prefer.reward_task import KEPT_TAGS, at_most
+    from animatrix.prefer.shown import KEPT_TAGS, at_most
 
     asked, _ = held_out(0, "train", 0, 33, (160, 96))
     fewer = at_most(asked, 5)

@@ -14,9 +14,9 @@ from animatrix import AniMatrixError, Directive
 from animatrix.media import Clip
 from animatrix.prefer.judging import load_judge
 from animatrix.prefer.recipe import CloseRecipe
-from animatrix.prefer.reward_task import (
+from animatrix.prefer.reward_task import RewardTask
+from animatrix.prefer.shown import (
     KEPT_TAGS,
-    RewardTask,
     answers_of,
     chosen,
     cut,

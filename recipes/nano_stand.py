@@ -1,39 +1,45 @@
-"""Nano v1's weights as the start of a nano on a stand: what they share, and the rest as new.
+"""The transformer that training on a stand starts from: what it shares with an earlier nano, the rest new.
 
-    python recipes/nano_stand.py weights/nano runs/nano2/start        # then train recipes/nano_stand.yaml
+    python recipes/nano_stand.py runs/nano1/deformed/export runs/nano3/start
 
-The term of the place in the picture goes on; v1's own planes, which tell nothing (decision 009), stay behind.
+Nano v2 came from nano v1 (commit f3ec4f5, `weights/nano`): its term of the place in the picture goes on, its
+planes, which told nothing (decision 009), stay behind, and so does one of its seven blocks.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
-from animatrix.model.loading import load_transformer
 from animatrix.model.transformer import AniMatrixTransformer3DModel
 from animatrix.train.recipe import load_recipe
 
-LEFT_OUT = 1  # the block whose loss costs least: held out, at t = 0.94, 0.30 for 0.23; the others 0.47 to 1.4
 RECIPE = Path(__file__).with_name("nano_stand.yaml")
+LEFT_OUT = 1  # the block whose loss costs least: held out, at t = 0.94, 0.30 for 0.23; the others 0.47 to 1.4
 
 
 def main(old: Path, new: Path) -> None:
-    before = load_transformer(old / "transformer", dtype=torch.float32)
-    config = {name: value for name, value in before.config.items() if not name.startswith("_")}
+    config = json.loads((old / "transformer/config.json").read_text("utf-8"))
+    config = {name: value for name, value in config.items() if name != "places" and not name.startswith("_")}
     torch.manual_seed(0)
-    after = AniMatrixTransformer3DModel(**config | {"places": False} | load_recipe(RECIPE).model.config)
-    del before.blocks[LEFT_OUT]
-    shared = {
-        name.replace("place_embedding.", "stand."): weight
-        for name, weight in before.state_dict().items()
-        if not name.startswith("place_embedding.planes.")
-    }
-    missing, unexpected = after.load_state_dict(shared, strict=False)
+    model = AniMatrixTransformer3DModel(**config | load_recipe(RECIPE).model.config)
+    weights = load_file(old / "transformer/diffusion_pytorch_model.safetensors")
+    shared = {}
+    for name, weight in weights.items():
+        name = name.replace("place_embedding.", "stand.")
+        if name.startswith(f"blocks.{LEFT_OUT}.") or name.startswith(("stand.planes.", "cleanup.")):
+            continue
+        if name.startswith("blocks."):
+            number, _, rest = name.removeprefix("blocks.").partition(".")
+            name = f"blocks.{int(number) - (int(number) > LEFT_OUT)}.{rest}"
+        shared[name] = weight.float()
+    missing, unexpected = model.load_state_dict(shared, strict=False)
     assert not unexpected and all(name.startswith(("stand.", "cleanup.")) for name in missing)
-    after.save_pretrained(new / "transformer", safe_serialization=True)
+    model.save_pretrained(new / "transformer", safe_serialization=True)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,14 @@ from animatrix.generate.requests import (
     check_request,
     checked_schedule,
 )
+from animatrix.generate.settled import settled
 from animatrix.knowledge import Directive
 from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import usual_size
 from animatrix.model.tags import TagEmbeds, TagEncoder
 from animatrix.model.text import encode_text
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
+from animatrix.model.vae import AutoencoderNano
 
 log = logging.getLogger(__name__)
 Picture = PIL.Image.Image | np.ndarray
@@ -326,6 +328,8 @@ class AniMatrixPipeline(WanPipeline):
                     break
         latents = given.kept(latents)
         check_finite(latents, dtype)
+        if pictures and isinstance(self.vae, AutoencoderNano):
+            latents = settled(self.vae, latents, pictures).to(latents)
         video = latents if output_type == "latent" else self._decoded(latents, output_type)
         self.maybe_free_model_hooks()
         return WanPipelineOutput(frames=video) if return_dict else (video,)

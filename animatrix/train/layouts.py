@@ -48,6 +48,8 @@ class LayoutModel(Section):
         text: folder of ``tokenizer`` and ``text_encoder``.
         start: of a layout artist to go on from.
         told: shares of samples that are told only part of their directive; no pictures.
+        crossed: share of those told all of their tags whose narrative is another shot's of the same scene:
+            what it says besides who and where contradicts the tags, which are right.
         tag_slots: most tags of a directive.
     """
 
@@ -56,6 +58,7 @@ class LayoutModel(Section):
     text: Path
     start: Path | None = None
     told: Told = Told()
+    crossed: float = Field(default=0.0, ge=0, le=1)
     tag_slots: PositiveInt = 32
 
 
@@ -84,11 +87,12 @@ class LayoutData(Section):
 
 @dataclass
 class Laid:
-    """Shots: layouts [N,T,LAYOUT], text states [N,S,D], and their directives."""
+    """Shots: layouts [N,T,LAYOUT], text states [N,S,D], their directives, and which share a scene."""
 
     layouts: Tensor
     text: Tensor
     directives: list[Directive]
+    scenes: list[tuple[int, ...]]
 
 
 @dataclass
@@ -136,13 +140,18 @@ class LayoutTask:
     def _laid(self, split: str) -> Laid:
         """The shots of a split that have a layout."""
         data: LayoutData = self.recipe.data
-        layouts, directives = [], []
+        layouts: list[Tensor] = []
+        directives: list[Directive] = []
+        scenes: list[tuple[int, ...]] = []
         for world in data.worlds:
             count = world.count if split == "train" else HELD_OUT // len(data.worlds)
-            for directive, layout in _shots(world, split, data, count):
+            for index, directive, layout in _shots(world, split, data, count):
                 layouts.append(torch.from_numpy(layout).float())
                 directives.append(directive)
-        return Laid(torch.stack(layouts), self._states([d.narrative for d in directives]), directives)
+                # Without shared scenes every shot has its own.
+                scenes.append((world.seed, index % world.scenes) if world.scenes else (len(scenes),))
+        text = self._states([d.narrative for d in directives])
+        return Laid(torch.stack(layouts), text, directives, scenes)
 
     @torch.no_grad()
     def _states(self, texts: Sequence[str]) -> Tensor:
@@ -191,10 +200,15 @@ class LayoutTask:
         asked = [shots.directives[row] for row in rows]
         if frames < shots.layouts.shape[1]:
             asked = [windowed(d, 0, frames) for d in asked]
-        tags = self.artist.tags.tokenize(asked, self.model.tag_slots)
-        tags, with_text = told_tags(tags, told, self.recipe.seed, at)
+        whole = self.artist.tags.tokenize(asked, self.model.tag_slots)
+        tags, with_text = told_tags(whole, told, self.recipe.seed, at)
+        complete = (tags.mask == whole.mask).all(1).tolist()
+        said = [
+            self._crossed(shots, row, place) if all_told else row
+            for row, place, all_told in zip(rows, at, complete, strict=True)
+        ]
         text = torch.stack(
-            [shots.text[r] if kept else self._silence for r, kept in zip(rows, with_text, strict=True)]
+            [shots.text[r] if kept else self._silence for r, kept in zip(said, with_text, strict=True)]
         )
         layouts = self.artist.standard(shots.layouts[list(rows), :frames])
         noise = torch.stack(
@@ -204,6 +218,21 @@ class LayoutTask:
             ]
         )
         return LayoutBatch([f"layout {row}" for row in rows], layouts, noise, level, text.float(), tags)
+
+    def _crossed(self, shots: Laid, row: int, place: tuple[int, int]) -> int:
+        """The shot whose narrative is told: now and then another one's of the same scene."""
+        rng = draws.rng(self.recipe.seed, "crossed", *place)
+        if rng.random() >= self.model.crossed:
+            return row
+        others = self._by_scene[shots.scenes[row]] if shots is self.shots else [row]
+        return others[int(rng.integers(len(others)))]
+
+    @functools.cached_property
+    def _by_scene(self) -> dict[tuple[int, ...], list[int]]:
+        found: dict[tuple[int, ...], list[int]] = {}
+        for row, scene in enumerate(self.shots.scenes):
+            found.setdefault(scene, []).append(row)
+        return found
 
     def loss(self, modules: Mapping[str, nn.Module], batch: LayoutBatch) -> Losses:
         level = batch.level[:, None, None]
@@ -261,15 +290,15 @@ class LayoutTask:
 
 def _shots(
     world: LayoutWorld, split: str, data: LayoutData, count: int
-) -> Iterator[tuple[Directive, np.ndarray]]:
-    """The first ``count`` shots, without those whose layout is not known."""
+) -> Iterator[tuple[int, Directive, np.ndarray]]:
+    """The first ``count`` shots with their numbers, without those whose layout is not known."""
     from animatrix.synthetic import Corpus
 
     corpus = Corpus(world.seed, split, data.size, data.frames, 24.0, world.world, scenes=world.scenes)
     for index in range(count):
         directive, layout = corpus.laid_out(index)
         if layout is not None:
-            yield directive, layout
+            yield index, directive, layout
 
 
 TASK = TaskKind(LayoutTask, LayoutModel, LayoutData)

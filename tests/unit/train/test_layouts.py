@@ -10,6 +10,7 @@ import torch
 
 from animatrix.model.layout import LayoutArtist
 from animatrix.synthetic import Corpus
+from animatrix.train.data.cards import windowed
 from animatrix.train.engine import Trainer
 from animatrix.train.layouts import LayoutTask
 from animatrix.train.recipe import check_recipe
@@ -53,6 +54,26 @@ def test_batches_show_shots_and_beginnings_of_shots_as_they_are_laid_out(recipe)
     numbers = task.shots.layouts.flatten(0, 1)
     spread = task.artist.standard(numbers).std(0)
     assert spread.max() < 1.01 and np.isclose(spread.median(), 1, atol=0.01)
+
+
+def test_narratives_are_crossed_within_a_scene_where_all_tags_are_told(recipe):
+    told = recipe.model.told.model_copy(update={"neither": 0, "text_only": 0, "tags_only": 0, "thin": 0.5})
+    model = recipe.model.model_copy(update={"crossed": 0.5, "told": told})
+    task = LayoutTask(recipe.model_copy(update={"model": model}), torch.device("cpu"))
+    own = other = 0
+    for step in range(20):
+        plan = task.plan(step)
+        batch = task.load(plan, plan.draws)
+        for draw, text, mask in zip(plan.draws, batch.text, batch.tags.mask, strict=True):
+            said = (task.shots.text.float() == text).all(2).all(1).nonzero().flatten().tolist()
+            assert {task.shots.scenes[row] for row in said} == {task.shots.scenes[draw.index]}
+            if draw.index in said:
+                own += 1
+                continue
+            other += 1
+            asked = windowed(task.shots.directives[draw.index], 0, batch.layouts.shape[1])
+            assert int(mask.sum()) == sum(map(len, asked.tags.values()))
+    assert own > 40 and other > 10
 
 
 def test_it_learns_and_is_exported_as_the_pipeline_reads_it(recipe, tmp_path):

@@ -134,6 +134,7 @@ def share(right: int, count: int) -> dict[str, Any]:
 def summed(asked: list[Case], seen: list[dict[str, Any]]) -> dict[str, Any]:
     """The table. An abstention is not right: of a clip in which a move cannot be read it was not seen."""
     by_field: dict[str, list[bool | None]] = defaultdict(list)
+    by_value: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     events = [0, 0, 0]  # asked, seen within one frame, seen where none was asked
     others: list[bool] = []
     follows: dict[str, list[bool]] = defaultdict(list)
@@ -144,6 +145,7 @@ def summed(asked: list[Case], seen: list[dict[str, Any]]) -> dict[str, Any]:
         if case.kind == "adherence":
             for name, row in rows.items():
                 by_field[name].append(row["ok"])
+                by_value[name]["+".join(row["asked"])].append(row["ok"] is True)
             if found["wanted"]:
                 events[0] += 1
                 events[1] += any(abs(a[0] - b[0]) <= 1 for a in found["wanted"] for b in found["spans"])
@@ -172,6 +174,10 @@ def summed(asked: list[Case], seen: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "macro": round(float(np.mean(shares)), 3) if shares else None,
         "fields": fields,
+        "by value": {
+            name: {value: f"{sum(v)} of {len(v)}" for value, v in sorted(values.items())}
+            for name, values in sorted(by_value.items())
+        },
         "impact frames within one frame": share(events[1], events[0]),
         "impact frames where none was asked": events[2],
         "swap: the changed field follows": {k: share(sum(v), len(v)) for k, v in sorted(follows.items())},
@@ -188,7 +194,10 @@ def add_world(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenes", type=int, default=4)
     parser.add_argument("--split", default="report", choices=["tune", "report"])
     parser.add_argument(
-        "--shown", type=int, default=4096, help="items of the train split it has learned from"
+        "--shown",
+        type=int,
+        default=12288,
+        help="items of the train split that it or its artist has learned from",
     )
     parser.add_argument("--frames", type=int, default=25)
 

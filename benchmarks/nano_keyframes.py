@@ -7,7 +7,8 @@ drawn frames are given to nano with the directive: none, the first (image-to-vid
 the first, middle and last. Of each clip: PSNR at the given frames, in dB, against the ``ceiling`` that the
 autoencoder leaves of the same frames of the drawn clip; PSNR of the frames that are not given; and how much
 it moves, as the ratio of its mean change from frame to frame to the drawn clip's (frames beside an impact
-frame left out), median over clips. Intervals are 95 %, by bootstrap over directives. Prints one JSON
+frame left out), median over clips; and the change from the frame before the last given one into it, as the
+ratio to the drawn clip's there (``step``), median too: a picture that is kept must not be jumped to. Intervals are 95 %, by bootstrap over directives. Prints one JSON
 document.
 """
 
@@ -38,6 +39,8 @@ def given_at(frames: int) -> dict[str, tuple[int, ...]]:
 
 def moving(frames: np.ndarray, asked: Directive) -> float:
     """Mean change from frame to frame in levels, without what an impact frame changes."""
+    if len(frames) < 2:
+        return float("nan")
     change = np.abs(np.diff(frames.astype(np.float32), axis=0)).mean((1, 2, 3))
     for tag in asked.tags.get("impact_frame", ()):
         if tag.span:
@@ -77,7 +80,7 @@ def main() -> None:
     pipe.set_progress_bar_config(disable=True)
     ways = given_at(args.frames)
     rows: dict[str, dict[str, list[float]]] = {
-        way: {"given": [], "ceiling": [], "others": [], "movement": []} for way in ways
+        way: {"given": [], "ceiling": [], "others": [], "movement": [], "step": []} for way in ways
     }
     clips, said = [], []
     for i, asked in itertools.islice(unseen(corpus, trained, args.shown), args.count):
@@ -92,6 +95,8 @@ def main() -> None:
             row["ceiling"].append(at_frames(kept, drawn, list(at)))
             row["others"].append(at_frames(frames, drawn, rest))
             row["movement"].append(moving(frames, asked) / max(moving(drawn, asked), 1e-3))
+            into = slice(max(at) - 1, max(at) + 1) if at and max(at) else slice(0)
+            row["step"].append(moving(frames[into], asked) / max(moving(drawn[into], asked), 0.5))
             if len(clips) < 20:
                 clips.append(clip_of(made))
                 said.append(f"{way} given: {asked.narrative}")
@@ -99,7 +104,7 @@ def main() -> None:
             clips.append(corpus[i].clip)
             said.append("drawn")
     table = {
-        way: {name: figure(values, median if name == "movement" else None) for name, values in row.items()}
+        way: {name: figure(values, median if name in ("movement", "step") else None) for name, values in row.items()}
         for way, row in rows.items()
     }
     print(json.dumps({"model": args.model, "directives": args.count, "given": table}, indent=1))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole story of nano, from nothing to a pipeline folder: text encoder, autoencoder, transformer with tag encoder. Every stage goes on
-# where it stopped: run it again. About nine hours of one CPU core; the transformer is most of it.
+# where it stopped: run it again. About twelve hours of one CPU core; the transformer is most of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-.venv/bin}
@@ -19,4 +19,8 @@ $BIN/animatrix train recipes/nano_last.yaml
 # The little world. Our own weights came to it by detours that this leaves out: docs/results.md, docs/decisions/007-where-and-what.md.
 $BIN/animatrix train recipes/nano_little.yaml
 $BIN/animatrix train recipes/nano_deformed.yaml
-$BIN/animatrix train recipes/nano_decoder.yaml    # its export/vae in runs/nano1/deformed/export: weights/nano
+$BIN/animatrix train recipes/nano_decoder.yaml    # its export/vae in runs/nano1/deformed/export: nano v1
+# A layout first, then the picture (docs/decisions/010-a-layout-first.md): from nano v1, `weights/nano` of commit f3ec4f5.
+$BIN/animatrix train recipes/nano_layout.yaml
+$BIN/python recipes/nano_stand.py runs/nano1/deformed/export runs/nano3/start
+$BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_stand.yaml    # its export: weights/nano

@@ -24,7 +24,8 @@ from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenizerBase, T5EncoderModel
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.generate.conditioning import given_pictures, latent_statistics, layout_of
+from animatrix.generate.conditioning import MASK, Given, given_pictures, latent_statistics, layout_of
+from animatrix.generate.fitting import fitting_layout
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import (
     check_finite,
@@ -35,6 +36,7 @@ from animatrix.generate.requests import (
 )
 from animatrix.generate.settled import settled
 from animatrix.knowledge import Directive
+from animatrix.model.keyframes import empty_condition
 from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import usual_size
 from animatrix.model.tags import TagEmbeds, TagEncoder
@@ -211,7 +213,8 @@ class AniMatrixPipeline(WanPipeline):
             sigmas: noise levels of the steps, falling from 1, instead of the scheduler's own.
             keyframes: pictures [H,W,3] uint8 (or PIL) by frame index, shared by the batch.
             layout: [B,T,LAYOUT] what stands where in each frame (:mod:`animatrix.model.stand`), for a model
-                on a stand; by default its layout artist draws one, unless pictures are given: they say it.
+                on a stand; by default its layout artist draws one, and where pictures are given, several, of
+                which the one is taken that fits them.
             generator: one, or one per directive: then each clip is what it would be alone.
             callback_on_step_end: called with (pipeline, step, timestep, {"latents"}); what it returns under
                 ``latents`` is used. Setting ``pipeline._interrupt`` ends the request after the step.
@@ -264,13 +267,13 @@ class AniMatrixPipeline(WanPipeline):
         )
         if layout is not None:
             check_layout(model, layout, len(directives), frames)
-        elif self.layout_artist is not None and not pictures:
-            layout = self.layout_artist.draw(text, directives, frames, generator)
         if latents is None:
             latents = randn_tensor(shape, generator=generator, device=device, dtype=torch.float32)
         else:
             latents = latents.to(device, torch.float32)
         given = given_pictures(kind, self.vae, pictures, latents, frames)
+        if layout is None and self.layout_artist is not None:
+            layout = self._layout(given, text, tags, directives, latents, timesteps[0], generator)
 
         states = {"none": (null_text, None), "text": (text, None), "full": (text, tags)}
         conditions: dict[tuple[int, str], Any] = {}
@@ -333,6 +336,34 @@ class AniMatrixPipeline(WanPipeline):
         video = latents if output_type == "latent" else self._decoded(latents, output_type)
         self.maybe_free_model_hooks()
         return WanPipelineOutput(frames=video) if return_dict else (video,)
+
+    def _layout(
+        self,
+        given: Given,
+        text: Tensor,
+        tags: TagEmbeds | None,
+        directives: list[Directive],
+        latents: Tensor,
+        first: Tensor,
+        generator: Any,
+    ) -> Tensor:
+        """A layout [B,T,LAYOUT] of each directive: as drawn, or with pictures the one that fits them."""
+        assert self.layout_artist is not None
+
+        def draw() -> Tensor:
+            return self.layout_artist.draw(text, directives, directives[0].frames, generator)
+
+        if given.extra is None or not given.extra[:, :MASK].any():
+            return draw()
+        model, alone = self.any_expert, empty_condition(latents)
+
+        def guess(layout: Tensor) -> Tensor:
+            x = torch.cat([latents, alone], 1).to(model.dtype)
+            v = model(x, first.expand(len(x)), text, tags=tags, layout=layout, return_dict=False)[0]
+            return latents - v
+
+        there = given.extra[:, :MASK].amax(1, keepdim=True) > 0
+        return fitting_layout(draw, guess, given.extra[:, MASK:], there)
 
     def _decoded(self, latents: Tensor, output_type: str) -> Any:
         """Pixels of final latents, by the operations and in the order of Wan's pipelines."""

@@ -43,7 +43,6 @@ from animatrix.model.conditions import (
     prefetches_leaves,
 )
 from animatrix.model.extended import ExtendedWan
-from animatrix.model.places import Places
 from animatrix.model.precondition import Spread
 from animatrix.model.stand import Stand, Window, laid
 from animatrix.model.tags import TagEmbeds, no_tags
@@ -102,8 +101,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             returns the velocity either way.
         latent_spread: standard deviations of the latents for the latter, two rows of ``out_channels``
             numbers: of the first latent frame, and of the others; None: 1.
-        places: tell tokens where they stand in the picture (:class:`Places`), as nano v1 does; Wan does not.
-        on_stand: tell them that, and where they look on set and figure (:class:`Stand`).
+        on_stand: tell tokens where they stand in the picture and look on set and figure (:class:`Stand`); Wan
+            does not.
         cleanup_width: of the finer sheet on which what the blocks say is drawn out (:class:`CleanUp`), a
             multiple of 8; 0: none, as in Wan.
     """
@@ -142,7 +141,6 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         tag_slots: int = 64,
         predicts: str = "velocity",
         latent_spread: Spread | None = None,
-        places: bool = False,
         on_stand: bool = False,
         cleanup_width: int = 0,
     ) -> None:
@@ -185,7 +183,6 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             if tag_clock
             else None
         )
-        self.place_embedding = Places(inner_dim, text_dim) if places else None
         self.stand = Stand(inner_dim, tag_temporal_scale) if on_stand else None
         planes = 0 if self.stand is None else len(self.stand.planes)
         patch = (patch_size[1], patch_size[2])
@@ -219,8 +216,6 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         """
         for path in self._tag_paths():
             nn.init.zeros_(path.weight)
-        if self.place_embedding is not None:
-            self.place_embedding.silence()
         if self.stand is not None:
             self.stand.silence()
         if self.cleanup is not None:
@@ -237,7 +232,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             if path.weight.is_meta:
                 path.to_empty(device=first.device).to(first.dtype)
                 nn.init.zeros_(path.weight)
-        for part in (self.place_embedding, self.stand, self.cleanup):
+        for part in (self.stand, self.cleanup):
             if part is not None and part.out.weight.is_meta:
                 part.to_empty(device=first.device).to(first.dtype)
                 part.reset_parameters()
@@ -303,16 +298,11 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         added = None if track_BFD is None else track_BFD.transpose(1, 2)[..., None, None]
         if self.stand is None and given.layout is not None:
             raise ValueError("a layout is of a model on a stand")
-        if self.place_embedding is None and self.stand is None and self.cleanup is None:
+        if self.stand is None and self.cleanup is None:
             return Terms(added, None)
         drive_BFD = like.new_zeros(like.shape[0], like.shape[2], like.shape[1])
         drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
         drive_BFD = drive_BFD + (0 if shift is None else shift[:, None])
-        if self.place_embedding is not None:
-            if window is not None:
-                raise ValueError("places are of whole pictures; a stand takes windows")
-            term = self.place_embedding(drive_BFD, given.states, *like.shape[-2:]).type_as(like)
-            added = term if added is None else term + added
         found = None if given.layout is None else laid(given.layout.to(like.device))
         if self.stand is not None:
             term = self.stand(found, like, *like.shape[-2:], window)

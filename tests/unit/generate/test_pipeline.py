@@ -14,6 +14,7 @@ from animatrix import (
     LayoutArtist,
     TagEncoder,
 )
+from animatrix.generate.fitting import CANDIDATES, fitting_layout
 from animatrix.generate.guidance import guidance_weights
 from animatrix.model.stand import LAYOUT
 from animatrix.model.vae import to_pixels
@@ -183,7 +184,22 @@ def test_a_layout_is_drawn_once_for_all_passes_unless_it_is_given_or_pictures_ar
     assert len(drawn) == 2 and np.abs(given - own).mean() > 1e-4
     picture = np.zeros((32, 32, 3), np.uint8)
     run(pipe, d, keyframes={0: picture}, **options)
-    assert len(drawn) == 2 and told[-1] is None
+    assert len(drawn) == 2 + CANDIDATES  # one of them, or none
+    assert any(torch.equal(told[-1], layout) for layout in drawn[2:]) or told[-1].isnan().all()
+
+
+def test_the_layout_is_taken_that_comes_nearest_to_what_is_given_or_none():
+    wanted, there = torch.zeros(2, 1, 3, 1, 1), torch.zeros(1, 1, 3, 1, 1, dtype=torch.bool)
+    there[:, :, 1] = True
+    drawn = iter(torch.tensor([[5.0, 2.0], [-1.0, 3.0], [4.0, 1.5], [2.0, 9.0], [7.0, 7.0], [3.0, 8.0]]))
+
+    def guess(layout):
+        none = torch.tensor([6.0, 1.0])
+        seen = torch.where(layout.isnan().all(2).all(1), none, layout[:, 0, 0]).view(2, 1, 1, 1, 1)
+        return seen.expand(2, 1, 3, 1, 1) + torch.tensor([9.0, 0.0, 9.0]).view(3, 1, 1)
+
+    found = fitting_layout(lambda: next(drawn).view(2, 1, 1).expand(2, 4, LAYOUT), guess, wanted, there)
+    assert (found[0] == -1).all() and found[1].isnan().all()
 
 
 def test_a_layout_artist_that_does_not_fit_is_refused(on_stand, tiny_pipeline):

@@ -77,9 +77,8 @@ def test_each_constant_layer_runs_once_a_request_and_the_others_every_step(name)
 
 
 def test_places_are_found_once_a_request_and_again_for_another_size():
-    model = with_open_paths(tiny_wan("wan2.1-t2v-1.3b"), places=True, on_stand=True, cleanup_width=8)
+    model = with_open_paths(tiny_wan("wan2.1-t2v-1.3b"), on_stand=True, cleanup_width=8)
     inputs, given = split("wan2.1-t2v-1.3b")
-    torch.nn.init.normal_(model.place_embedding.out.weight)
     torch.nn.init.normal_(model.stand.out.weight)
     torch.nn.init.normal_(model.cleanup.out.weight)
     calls = counted(model)
@@ -87,11 +86,11 @@ def test_places_are_found_once_a_request_and_again_for_another_size():
         for tags in (tiny_tags(), None):
             layout = torch.rand(len(given[0]), 4 * (inputs["hidden_states"].shape[2] - 1) + 1, LAYOUT)
             conditions = model.prepare(*given, tags, layout=layout)
-            before = calls["place_embedding.hidden"]
+            before = calls["stand.hidden"]
             for step in steps(inputs):
                 model(**step, encoder_hidden_states=conditions)
-            assert calls["place_embedding.hidden"] - before == 1
-            assert calls["cleanup.turn"] == calls["stand.hidden"] == calls["place_embedding.hidden"]
+            assert calls["stand.hidden"] - before == 1
+            assert calls["cleanup.turn"] == calls["stand.hidden"]
             step["hidden_states"] = step["hidden_states"][..., :-2]
             plain = model(**step, encoder_hidden_states=given[0], tags=tags, layout=layout)
             assert torch.equal(model(**step, encoder_hidden_states=conditions).sample, plain.sample)

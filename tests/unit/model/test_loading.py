@@ -146,16 +146,15 @@ def test_our_single_file_brings_its_tag_paths(tmp_path):
     assert torch.equal(back.tag_to_frames.weight, ours.tag_to_frames.weight)
 
 
-def test_places_and_clean_up_are_fresh_where_a_checkpoint_has_none_and_kept_where_it_has(tmp_path):
+def test_stand_and_clean_up_are_fresh_where_a_checkpoint_has_none_and_kept_where_it_has(tmp_path):
     plain = with_open_paths(tiny_wan(T2V))
     plain.save_pretrained(tmp_path / "plain")
     inputs, tags = tiny_inputs(T2V), tiny_tags()
-    config = tiny_config(T2V) | {"tag_dim": 16, "places": True, "on_stand": True, "cleanup_width": 8}
+    config = tiny_config(T2V) | {"tag_dim": 16, "on_stand": True, "cleanup_width": 8}
     placed = load_transformer(tmp_path / "plain", config)
     with torch.no_grad():
         got, expected = placed(**inputs, tags=tags).sample, plain(**inputs, tags=tags).sample
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)  # as above
-        placed.place_embedding.out.bias.fill_(0.5)
         placed.stand.out.bias.fill_(0.5)
         placed.cleanup.out.bias.fill_(0.5)
     placed.save_pretrained(tmp_path / "placed")

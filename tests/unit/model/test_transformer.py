@@ -7,7 +7,7 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from animatrix import Directive
-from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, places, tracks
+from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, tracks
 from animatrix.model.cleanup import CleanUp
 from animatrix.model.stand import DEPTH, FAR, LAYOUT, POSE, Art, Stand, Window, by_latent, laid, seen_at
 
@@ -109,51 +109,18 @@ def test_clock_tells_frames_of_one_cycle_apart_and_repeats_with_it(wan, encoder)
     assert clock[0].abs().min() > 0 and not clock[1].any()
 
 
-def test_places_say_nothing_at_first_and_then_tell_every_token_of_one_noise_apart(inputs):
+def test_a_stand_says_nothing_at_first_and_then_tells_every_token_of_one_noise_apart(inputs):
     torch.manual_seed(0)
     plain = AniMatrixTransformer3DModel(**TINY, tag_dim=16).eval()
-    placed = AniMatrixTransformer3DModel(**TINY, tag_dim=16, places=True).eval()
+    placed = AniMatrixTransformer3DModel(**TINY, tag_dim=16, on_stand=True).eval()
     missing, _ = placed.load_state_dict(plain.state_dict(), strict=False)
-    assert {name.split(".")[0] for name in missing} == {"place_embedding"}
+    assert {name.split(".")[0] for name in missing} == {"stand"}
     assert torch.equal(placed(**inputs).sample, plain(**inputs).sample)
     with torch.no_grad():
-        placed.place_embedding.out.weight.normal_()
-        term = placed.place_embedding(torch.zeros(1, 3, 24), torch.zeros(1, 5, 16), 4, 6)
+        placed.stand.out.weight.normal_()
+        term = placed.stand(None, torch.zeros(1, 24, 3, 4, 6), 4, 6)
     rows = term[0, :, 0].flatten(1).T
     assert torch.cdist(rows, rows).add(torch.eye(len(rows)) * 9).min() > 0.05
-
-
-def test_a_plane_starts_at_rest_unless_it_may_start_anywhere_and_goes_where_it_is_driven():
-    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
-    for starts in (False, True):
-        plane = places.Plane(8, 12, starts)
-        path = plane.path(drive, text)
-        assert bool(path[:, 0].any()) == starts
-        assert path[:, 1:].diff(dim=1).abs().min() > 0
-        assert not torch.equal(plane.path(drive, -text), path)
-        assert not torch.equal(plane.path(-drive, text), path)
-
-
-def test_planes_carry_what_stands_on_them_across_the_picture():
-    stand = places.Places(8, 12)
-    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
-    scenery, figure = stand.planes
-    with torch.no_grad():
-        stand.silence()
-        for plane in stand.planes:
-            plane.driver.weight.zero_()
-        scenery.driver.bias.copy_(torch.tensor([0.25, 0, 0]) / places.PACE)  # a quarter of the width a frame
-        figure.driver.bias.copy_(torch.tensor([-0.25, 0, 0]) / places.PACE)  # which the figure keeps up with
-        for plane in stand.planes:
-            plane.out.weight.normal_()
-            term = stand(drive, text, 2, 4)
-            if plane is scenery:  # what a token looks at, its neighbour to the left looks at a frame later
-                now, later = term[..., :-1, :, 1:], term[..., 1:, :, :-1]
-            else:
-                now, later = term[..., :-1, :, :], term[..., 1:, :, :]
-            torch.testing.assert_close(later, now, rtol=1e-3, atol=1e-4)
-            assert term.std(dim=(1, 3, 4)).min() > 1e-2
-            plane.out.weight.zero_()
 
 
 def layout_of(path: torch.Tensor, poses: float = 0.0) -> torch.Tensor:

@@ -299,7 +299,7 @@ def test_what_is_given_is_not_paid_for(runs, tmp_path):
     plan = task.plan(2)
     batch = task.load(plan, plan.draws)
     assert batch.held.all() and batch.condition is None
-    error, _ = task._error(task.modules(), batch)
+    error = task._error(task.modules(), batch)
     assert not error[:, :, 0].any()
     free = error[:, :, 1:] * (error.shape[2] - 1) / error.shape[2]
     torch.testing.assert_close(error.flatten(1).mean(1), free.flatten(1).mean(1))

@@ -8,7 +8,8 @@ the first, middle and last. Of each clip: PSNR at the given frames, in dB, again
 autoencoder leaves of the same frames of the drawn clip; PSNR of the frames that are not given; and how much
 it moves, as the ratio of its mean change from frame to frame to the drawn clip's (frames beside an impact
 frame left out), median over clips; and the change from the frame before the last given one into it, as the
-ratio to the drawn clip's there (``step``), median too: a picture that is kept must not be jumped to. Intervals are 95 %, by bootstrap over directives. Prints one JSON
+ratio to the drawn clip's there (``step``), median too: a picture that is kept must not be jumped to.
+Intervals are 95 %, by bootstrap over directives. Prints one JSON
 document.
 """
 
@@ -104,7 +105,10 @@ def main() -> None:
             clips.append(corpus[i].clip)
             said.append("drawn")
     table = {
-        way: {name: figure(values, median if name in ("movement", "step") else None) for name, values in row.items()}
+        way: {
+            name: figure(values, median if name in ("movement", "step") else None)
+            for name, values in row.items()
+        }
         for way, row in rows.items()
     }
     print(json.dumps({"model": args.model, "directives": args.count, "given": table}, indent=1))

@@ -25,6 +25,7 @@ from animatrix.model.stand import (
     REACHES,
     Art,
     Laid,
+    Plates,
     Window,
     by_latent,
     seen_at,
@@ -68,6 +69,7 @@ class CleanUp(nn.Module):
         text_dim: of the narrative's states.
         planes: how many planes there are; none where tokens have no places.
         scale: frames of a latent frame.
+        plates: of the first plane, where there are some.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class CleanUp(nn.Module):
         planes: int,
         scale: int = 4,
         depth: int = 2,
+        plates: Plates | None = None,
     ) -> None:
         super().__init__()
         self.patch, self.width, self.scale = patch, width, scale
@@ -89,6 +92,7 @@ class CleanUp(nn.Module):
         self.look = nn.ModuleList(nn.Linear(8 * PLANE_WAVES, width) for _ in range(planes))
         self.art = nn.ModuleList(Art(text_dim, reach) for reach in REACHES[:planes])
         self.look_out = nn.Linear((width + scale * FINE**2 * DEPTH) * planes, width) if planes else None
+        self.plates = plates
         self.turn = nn.Linear(dim, 2 * width * depth)
         self.turn_at = nn.Linear(dim, 2 * width * depth)
         self.traces = nn.ModuleList(Trace(width) for _ in range(depth))
@@ -106,6 +110,8 @@ class CleanUp(nn.Module):
         for layer in self.modules():
             if isinstance(layer, (nn.Linear, nn.Conv2d, nn.GroupNorm, Art)):
                 layer.reset_parameters()
+        if self.plates is not None:
+            self.plates.reset_parameters()
         self.silence()
 
     def sheet(
@@ -138,7 +144,10 @@ class CleanUp(nn.Module):
             part = art(text_BSE, *fine).unflatten(1, (-1, self.scale))  # [B,F,scale,2H,2W,C]
             part = part.unflatten(3, (height, FINE)).unflatten(5, (width, FINE))
             seen += [F.silu(look(at.to(dtype))), part.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4).to(dtype)]
-        looks = self.look_out(torch.cat(seen, -1)) * found.known[:, None, None, None, None].to(dtype)
+        looks = self.look_out(torch.cat(seen, -1))
+        if self.plates is not None:
+            looks = looks + self.plates(text_BSE, found.paths[0], height, width, window)
+        looks = looks * found.known[:, None, None, None, None].to(dtype)
         return Sheet(looks.permute(0, 4, 1, 2, 3), turns)
 
     def forward(self, tokens_BDFhw: Tensor, shown: Tensor, temb_BD: Tensor, sheet: Sheet) -> Tensor:

@@ -127,6 +127,80 @@ class Art(nn.Module):
         return seen.view(b, DEPTH, f, h, w).permute(0, 2, 3, 4, 1)
 
 
+class Plates(nn.Module):
+    """Background plates: pictures of sets, painted beforehand, that the camera moves over, pixel by pixel.
+
+    What lies under a moving camera changes its latents with every pixel of an offset. Sheets of features as
+    coarse as :class:`Art`'s cannot follow that; a picture as fine as the frame's, looked at by every pixel,
+    does (decision 010). Plates are painted from clips by their layouts (``recipes/nano_plates.py``), kept in
+    8 bits and not trained; what light, palette and effects make of them is the network's.
+
+    Args:
+        text_dim: of the narrative's states.
+        size: (down, across) of a plate in pixels.
+        frame: (down, across) of the picture at rest, in pixels: the plate's middle.
+        pixels: of a place of the latents, in either direction; scale: frames of a latent frame.
+        width: of what is said of them.
+    """
+
+    painted: Tensor
+
+    def __init__(
+        self,
+        text_dim: int,
+        size: tuple[int, int],
+        frame: tuple[int, int],
+        pixels: int,
+        scale: int,
+        width: int,
+    ) -> None:
+        super().__init__()
+        self.size, self.frame, self.pixels, self.scale = size, frame, pixels, scale
+        self.register_buffer("painted", torch.full((SHEETS, 3, *size), 128, dtype=torch.uint8))
+        self.choice = nn.Sequential(nn.Linear(text_dim, DRIVER), nn.SiLU(), nn.Linear(DRIVER, SHEETS))
+        self.out = nn.Linear(3 * scale * pixels**2, width, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def reset_parameters(self) -> None:
+        """As new: nothing is said of plates."""
+        for layer in self.choice:
+            if isinstance(layer, nn.Linear):
+                layer.reset_parameters()
+        nn.init.zeros_(self.out.weight)
+
+    def shown(self, text_BSE: Tensor, path: Tensor, height: int, width: int, window: Window | None) -> Tensor:
+        """Pixels [B,T,3,H,W] in [-1,1] that a path [B,T,3] looks at; beyond a plate, its edge."""
+        share = self.choice(text_BSE.to(self.out.weight.dtype).mean(1)).softmax(1).float()
+        plates = torch.einsum("bk,kchw->bchw", share, self.painted.float() / 127.5 - 1)
+        fine = 2 * self.pixels  # pixels a token, of 2x2 places
+        down, across = seen_at(path, self.pixels * height, self.pixels * width, window, fine)
+        at = torch.stack(
+            [
+                (2 * n - 1) * inside / whole
+                for n, inside, whole in zip(
+                    (across, down), reversed(self.frame), reversed(self.size), strict=True
+                )
+            ],
+            -1,
+        )
+        b, t, h, w, _ = at.shape
+        seen = nn.functional.grid_sample(
+            plates, at.reshape(b, t * h, w, 2), padding_mode="border", align_corners=False
+        )
+        return seen.view(b, 3, t, h, w).transpose(1, 2)
+
+    def forward(
+        self, text_BSE: Tensor, path: Tensor, height: int, width: int, window: Window | None = None
+    ) -> Tensor:
+        """What is said of a path's frames ``[B,F,H,W,width]``, at each of H x W places of the latents."""
+        frames = by_latent(path, self.scale)
+        b, f = frames.shape[:2]
+        seen = self.shown(text_BSE, frames.flatten(1, 2), height, width, window)
+        p = self.pixels
+        patches = seen.reshape(b, f, self.scale * 3, height, p, width, p).permute(0, 1, 3, 5, 2, 4, 6)
+        return self.out(patches.flatten(4).to(self.out.weight.dtype))
+
+
 class Stand(nn.Module):
     """Where each token stands, as a term of its embedding: in the picture, and on the planes of set and
     figure. The term is zero at first.

@@ -44,8 +44,9 @@ from animatrix.model.conditions import (
 )
 from animatrix.model.extended import ExtendedWan
 from animatrix.model.precondition import Spread
-from animatrix.model.stand import Stand, Window, laid
+from animatrix.model.stand import Plates, Stand, Window, laid
 from animatrix.model.tags import TagEmbeds, no_tags
+from animatrix.model.vae import SPATIAL
 
 # tag path -> the argument that switches it
 TAG_PATHS = {
@@ -105,6 +106,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             does not.
         cleanup_width: of the finer sheet on which what the blocks say is drawn out (:class:`CleanUp`), a
             multiple of 8; 0: none, as in Wan.
+        plate_size, plate_frame: (down, across) in pixels of background plates (:class:`Plates`) and of the
+            picture at rest in their middle; none by default.
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -143,6 +146,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         latent_spread: Spread | None = None,
         on_stand: bool = False,
         cleanup_width: int = 0,
+        plate_size: tuple[int, int] | None = None,
+        plate_frame: tuple[int, int] = (96, 160),
     ) -> None:
         super().__init__(
             patch_size=patch_size,
@@ -186,6 +191,12 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         self.stand = Stand(inner_dim, tag_temporal_scale) if on_stand else None
         planes = 0 if self.stand is None else len(self.stand.planes)
         patch = (patch_size[1], patch_size[2])
+        plates = None
+        if plate_size is not None:
+            if self.stand is None or not cleanup_width or patch != (2, 2):
+                raise ValueError("plates are of a model on a stand with a clean-up, of tokens of 2x2 places")
+            size, frame = (plate_size[0], plate_size[1]), (plate_frame[0], plate_frame[1])
+            plates = Plates(text_dim, size, frame, SPATIAL, tag_temporal_scale, cleanup_width)
         self.cleanup = (
             CleanUp(
                 inner_dim,
@@ -196,6 +207,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
                 text_dim,
                 planes,
                 tag_temporal_scale,
+                plates=plates,
             )
             if cleanup_width
             else None

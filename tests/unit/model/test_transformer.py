@@ -9,7 +9,19 @@ from diffusers import WanTransformer3DModel
 from animatrix import Directive
 from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, tracks
 from animatrix.model.cleanup import CleanUp
-from animatrix.model.stand import DEPTH, FAR, LAYOUT, POSE, Art, Stand, Window, by_latent, laid, seen_at
+from animatrix.model.stand import (
+    DEPTH,
+    FAR,
+    LAYOUT,
+    POSE,
+    Art,
+    Plates,
+    Stand,
+    Window,
+    by_latent,
+    laid,
+    seen_at,
+)
 
 TINY = {
     "num_attention_heads": 2,
@@ -287,3 +299,29 @@ def test_from_wan_shares_weights_and_refuses_a_foreign_config(wan):
     wan.blocks[0].extra = torch.nn.Linear(2, 2)
     with pytest.raises(ValueError, match="extra"):
         AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
+
+
+def test_plates_are_looked_at_pixel_by_pixel_where_the_camera_is_and_chosen_by_the_narrative():
+    torch.manual_seed(0)
+    plates, text = Plates(12, (24, 48), (16, 32), 4, 4, 8), torch.randn(2, 5, 12)
+    plates.painted.random_(0, 256)
+    path = torch.zeros(2, 5, 3)
+    path[:, 3, 0], path[:, 4, 1] = 3 / 32, -2 / 16  # three pixels to the right, two up
+    with torch.no_grad():
+        seen = plates.shown(text, path, 4, 8, None)
+        assert seen.shape == (2, 5, 3, 16, 32)
+        share = plates.choice(text.mean(1)).softmax(1)
+        mixed = torch.einsum("bk,kchw->bchw", share, plates.painted / 127.5 - 1)
+        for t, (down, across) in ((0, (4, 8)), (3, (4, 11)), (4, (2, 8))):
+            there = mixed[:, :, down : down + 16, across : across + 32]
+            torch.testing.assert_close(seen[:, t], there, rtol=1e-3, atol=1e-4)
+        assert not plates(text, path, 4, 8).any()  # nothing is said at first
+        plates.out.weight.normal_()
+        term = plates(text, path, 4, 8)
+        assert term.shape == (2, 2, 4, 8, 8)
+        patch = seen[0, 1:5, :, 8:12, 4:8].flatten()  # of the second latent frame, third row, second column
+        torch.testing.assert_close(term[0, 1, 2, 1], plates.out.weight @ patch, rtol=1e-3, atol=1e-3)
+        window = Window(torch.tensor([1, 0]), torch.tensor([2, 1]), 2, 4)
+        part = plates(text, path, 2, 2, window)
+        torch.testing.assert_close(part[0], term[0, :, 2:4, 4:6], rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(part[1], term[1, :, :2, 2:4], rtol=1e-3, atol=1e-3)

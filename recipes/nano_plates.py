@@ -70,6 +70,7 @@ def choose(choice: nn.Module, corpus: Corpus, folder: Path) -> float:
         )
         # As the transformer has them: with room for the tags behind.
         states = nn.functional.pad(states.float(), (0, 0, 0, slots)).mean(1)
+    choice.requires_grad_(True)
     optimiser = torch.optim.Adam(choice.parameters(), lr=3e-3)
     for _ in range(300):
         logits = choice(states)
@@ -77,6 +78,7 @@ def choose(choice: nn.Module, corpus: Corpus, folder: Path) -> float:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+    choice.requires_grad_(False)
     return (choice(states).argmax(1) == scenes).float().mean().item()
 
 

@@ -133,7 +133,8 @@ class Plates(nn.Module):
     What lies under a moving camera changes its latents with every pixel of an offset. Sheets of features as
     coarse as :class:`Art`'s cannot follow that; a picture as fine as the frame's, looked at by every pixel,
     does (decision 010). Plates are painted from clips by their layouts (``recipes/nano_plates.py``), kept in
-    8 bits and not trained; what light, palette and effects make of them is the network's.
+    8 bits and not trained, nor is which narrative means which: tried, all of them came to mean one plate in
+    250 steps. What light, palette and effects make of plates is the network's.
 
     Args:
         text_dim: of the narrative's states.
@@ -158,6 +159,7 @@ class Plates(nn.Module):
         self.size, self.frame, self.pixels, self.scale = size, frame, pixels, scale
         self.register_buffer("painted", torch.full((SHEETS, 3, *size), 128, dtype=torch.uint8))
         self.choice = nn.Sequential(nn.Linear(text_dim, DRIVER), nn.SiLU(), nn.Linear(DRIVER, SHEETS))
+        self.choice.requires_grad_(False)
         self.out = nn.Linear(3 * scale * pixels**2, width, bias=False)
         nn.init.zeros_(self.out.weight)
 

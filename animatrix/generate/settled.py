@@ -14,7 +14,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from animatrix.model.vae import TEMPORAL, AutoencoderNano, subframe
+from animatrix.model.keyframes import by_latent_frame
+from animatrix.model.vae import TEMPORAL, AutoencoderNano
 
 STEPS = 24  # of Adam
 RATE = 0.08  # at first, in standard deviations of the latents; falls to nothing
@@ -27,12 +28,9 @@ def settled(vae: AutoencoderNano, latents: Tensor, pictures: Mapping[int, Tensor
     has a latent frame of its own and is not touched.
     """
     found = latents.clone()
-    groups: dict[int, dict[int, Tensor]] = {}
-    for index, picture in sorted(pictures.items()):
-        frame, sub = subframe(index)
-        if frame:
-            groups.setdefault(frame, {})[sub] = picture
-    for frame, given in groups.items():
+    for frame, given in sorted(by_latent_frame(pictures).items()):
+        if frame == 0:
+            continue
         start, end = max(0, frame - AROUND), frame + 2
         found[:, :, frame] = _moved(vae, found[:, :, start:end], frame - start, given)
     return found

@@ -37,6 +37,15 @@ def place_keyframes(condition: Tensor, sample: Tensor, index: Tensor, latents: T
     by_frame[sample, frame, TEMPORAL:] = latents
 
 
+def by_latent_frame(images: Mapping[int, Tensor]) -> dict[int, dict[int, Tensor]]:
+    """Pictures at frame indices as latent frame -> subframe -> picture."""
+    groups: dict[int, dict[int, Tensor]] = {}
+    for index, image in images.items():
+        frame, sub = subframe(index)
+        groups.setdefault(frame, {})[sub] = image
+    return groups
+
+
 def _nearest(given: Iterable[int], sub: int) -> int:
     return min(given, key=lambda s: abs(s - sub))
 
@@ -47,11 +56,7 @@ def encode_keyframes(vae: AutoencoderNano, images: Mapping[int, Tensor], latents
     [1,C,F,h,w].
     """
     condition = empty_condition(latents[:1])
-    groups: dict[int, dict[int, Tensor]] = {}
-    for index, image in images.items():
-        frame, sub = subframe(index)
-        groups.setdefault(frame, {})[sub] = image
-    for frame, given in groups.items():
+    for frame, given in by_latent_frame(images).items():
         held = [given[_nearest(given, sub)] for sub in range(TEMPORAL)]
         video = torch.stack([held[0], *held], dim=1)[None].to(vae.device, vae.dtype)
         latent = vae.normalise(vae.encode(video).latents)[0, :, 1].to(condition)

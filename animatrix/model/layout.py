@@ -23,10 +23,10 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from animatrix.knowledge import Directive, Taxonomy
+from animatrix.knowledge import Directive
 from animatrix.model import tracks
 from animatrix.model.stand import LAYOUT
-from animatrix.model.tags import TagBatch, TagEncoder, tag_rows
+from animatrix.model.tags import TagBatch, TagEncoder
 
 PERIODS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # frames; of what tells a frame its number
 LEVELS = (1.0, 0.9, 0.75, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05)  # of noise that its steps start from
@@ -87,13 +87,6 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         taxonomy_version: str = "",
     ) -> None:
         super().__init__()
-        if field_rows is None or value_rows is None:
-            taxonomy = Taxonomy.default()
-            field_rows, value_rows = tag_rows(taxonomy)
-            taxonomy_version = taxonomy.version
-            self.register_to_config(
-                field_rows=field_rows, value_rows=value_rows, taxonomy_version=taxonomy_version
-            )
         self.tags = TagEncoder(
             width,
             1,
@@ -102,6 +95,8 @@ class LayoutArtist(ModelMixin, ConfigMixin):
             value_rows=value_rows,
             taxonomy_version=taxonomy_version,
         )
+        rows = ("field_rows", "value_rows", "taxonomy_version")  # the encoder's, where none are given
+        self.register_to_config(**{name: self.tags.config[name] for name in rows})
         self.numbers_in = nn.Linear(LAYOUT, width)
         self.when_in = nn.Linear(2 * len(PERIODS) + tracks.CLOCK_FEATURES, width)
         self.track_in = nn.Linear(width, width)
@@ -112,12 +107,6 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         self.out = nn.Linear(width, LAYOUT)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
-
-    def extend(self, taxonomy: Taxonomy) -> None:
-        """Rows for what a later taxonomy has more: see :meth:`TagEncoder.extend`."""
-        self.tags.extend(taxonomy)
-        names = ("field_rows", "value_rows", "taxonomy_version")
-        self.register_to_config(**{name: self.tags.config[name] for name in names})
 
     def standard(self, layout: Tensor) -> Tensor:
         """Layouts at mean 0 and spread 1."""

@@ -152,23 +152,27 @@ class Corpus:
         truth.directive = told(shot.scene, truth.directive, rng, self.scenes > 0)
         return Sample(truth.directive, clip, truth, shot.scene)
 
+    def _told(self, shot: Shot, rng: np.random.Generator) -> Directive:
+        """The complete directive of a shot, with its narrative; draws no picture."""
+        return told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
+
     def request(self, i: int) -> Directive:
         """The complete, told directive of item i, without drawing anything."""
         shot, rng = self._shot(int(i))
-        return told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
+        return self._told(shot, rng)
 
     def laid_out(self, i: int) -> tuple[Directive, np.ndarray | None]:
         """The complete, told directive of item i and its layout ``float [T,6+len(POSE)]``
         (:func:`animatrix.synthetic.layout.numbers_of`), without drawing anything.
         """
         shot, rng = self._shot(int(i))
-        directive = told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
+        directive = self._told(shot, rng)
         planes, poses = (None, None) if needs_print(shot) else (planes_of(shot), poses_of(shot))
         return directive, numbers_of(planes, poses)
 
     def still(self, i: int) -> Still:
         """One frame of item i at a fraction of its cost; the frame is chosen by the item's own stream."""
         shot, rng = self._shot(int(i))
-        directive = told(shot.scene, complete(shot.directive, shot.scene), rng, self.scenes > 0)
+        directive = self._told(shot, rng)
         free = [t for t in range(self.frames) if not any(a <= t <= b for _, a, b in shot.scene.impacts)]
         return Still(directive, shot.still(free[int(rng.integers(len(free)))]), shot.scene)

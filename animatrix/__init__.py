@@ -16,9 +16,10 @@ _HOMES = {
     # diffusers looks up the components of a saved pipeline by the name of the top-level package.
     "AniMatrixTransformer3DModel": "animatrix.model",
     "AutoencoderNano": "animatrix.model",
+    "DraftArtist": "animatrix.model",
+    "LayoutArtist": "animatrix.model",
     "Directive": "animatrix.knowledge",
     "ModelMixin": "diffusers",  # how diffusers recognises those components as loadable
-    "LayoutArtist": "animatrix.model",
     "TagEncoder": "animatrix.model",
     "Taxonomy": "animatrix.knowledge",
 }
@@ -29,6 +30,7 @@ __all__ = [
     "AniMatrixTransformer3DModel",
     "AutoencoderNano",
     "Directive",
+    "DraftArtist",
     "LayoutArtist",
     "TagEncoder",
     "Taxonomy",

@@ -23,4 +23,8 @@ $BIN/animatrix train recipes/nano_decoder.yaml    # its export/vae in runs/nano1
 # A layout first, then the picture (docs/decisions/010-a-layout-first.md): from nano v1, `weights/nano` of commit f3ec4f5.
 $BIN/animatrix train recipes/nano_layout.yaml
 $BIN/python recipes/nano_stand.py runs/nano1/deformed/export runs/nano3/start
-$BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_stand.yaml    # its export: weights/nano
+$BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_stand.yaml    # its export: nano v1.1
+# And a draft between them (docs/decisions/011-a-draft.md): from nano v1.1, `weights/nano` of commit 8fcada0.
+$BIN/animatrix train recipes/nano_draft.yaml
+$BIN/python recipes/nano_drafted.py weights/nano runs/nano5/start
+$BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_drafted.yaml    # its export: weights/nano

@@ -25,6 +25,7 @@ from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenize
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.conditioning import MASK, Given, given_pictures, latent_statistics, layout_of
+from animatrix.generate.finish import finished
 from animatrix.generate.fitting import fitting_layout
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import (
@@ -36,6 +37,7 @@ from animatrix.generate.requests import (
 )
 from animatrix.generate.settled import settled
 from animatrix.knowledge import Directive
+from animatrix.model.draft import DraftArtist, encoded
 from animatrix.model.keyframes import empty_condition
 from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import usual_size
@@ -59,19 +61,22 @@ class AniMatrixPipeline(WanPipeline):
     """Text-, tag- and picture-conditioned video generation.
 
     Components: Wan's, plus ``tag_encoder`` (:class:`~animatrix.model.TagEncoder`; without one, tags are said
-    in the prompt), for a model on a stand ``layout_artist`` (:class:`~animatrix.model.layout.LayoutArtist`),
-    and, for Wan 2.1 I2V, ``image_encoder`` and ``image_processor``.
+    in the prompt), for a model on a stand ``layout_artist`` (:class:`~animatrix.model.layout.LayoutArtist`)
+    and ``draft_artist`` (:class:`~animatrix.model.draft.DraftArtist`), and, for Wan 2.1 I2V,
+    ``image_encoder`` and ``image_processor``.
     """
 
     _optional_components: ClassVar[list[str]] = [
         *WanPipeline._optional_components,
         "tag_encoder",
         "layout_artist",
+        "draft_artist",
         "image_encoder",
         "image_processor",
     ]
     model_cpu_offload_seq = (
-        "text_encoder->tag_encoder->layout_artist->image_encoder->transformer->transformer_2->vae"
+        "text_encoder->tag_encoder->layout_artist->draft_artist->image_encoder->"
+        "transformer->transformer_2->vae"
     )
 
     def __init__(
@@ -86,6 +91,7 @@ class AniMatrixPipeline(WanPipeline):
         image_encoder: CLIPVisionModel | None = None,
         image_processor: CLIPImageProcessor | None = None,
         layout_artist: LayoutArtist | None = None,
+        draft_artist: DraftArtist | None = None,
         boundary_ratio: float | None = None,
         expand_timesteps: bool = False,
         usual_steps: int = 24,
@@ -104,6 +110,7 @@ class AniMatrixPipeline(WanPipeline):
         self.register_modules(
             tag_encoder=tag_encoder,
             layout_artist=layout_artist,
+            draft_artist=draft_artist,
             image_encoder=image_encoder,
             image_processor=image_processor,
         )
@@ -274,6 +281,8 @@ class AniMatrixPipeline(WanPipeline):
         given = given_pictures(kind, self.vae, pictures, latents, frames)
         if layout is None and self.layout_artist is not None:
             layout = self._layout(given, text, tags, directives, latents, timesteps[0], generator)
+        drafted = self._draft(text, directives, layout, (height, width))
+        draft = None if drafted is None else encoded(self.vae, drafted).to(latents)
 
         states = {"none": (null_text, None), "text": (text, None), "full": (text, tags)}
         conditions: dict[tuple[int, str], Any] = {}
@@ -296,6 +305,7 @@ class AniMatrixPipeline(WanPipeline):
                         conditions[key] = expert.prepare(
                             *_stacked([states[n] for n in names], image),
                             layout=None if layout is None else layout.repeat(len(names), 1, 1),
+                            draft=None if draft is None else draft.repeat(len(names), 1, 1, 1, 1),
                         )
                     count = len(names)
                     with expert.cache_context(key[1], **context):
@@ -312,7 +322,7 @@ class AniMatrixPipeline(WanPipeline):
                     for name in names:
                         if (late, name) not in conditions:
                             conditions[late, name] = expert.prepare(
-                                *_stacked([states[name]], image), layout=layout
+                                *_stacked([states[name]], image), layout=layout, draft=draft
                             )
                         with expert.cache_context(name, **context):
                             velocity[name] = expert(
@@ -333,7 +343,9 @@ class AniMatrixPipeline(WanPipeline):
         check_finite(latents, dtype)
         if pictures and isinstance(self.vae, AutoencoderNano):
             latents = settled(self.vae, latents, pictures).to(latents)
-        video = latents if output_type == "latent" else self._decoded(latents, output_type)
+        if pictures:  # what was given counts, not what was laid out for it
+            drafted = None
+        video = latents if output_type == "latent" else self._decoded(latents, output_type, drafted, draft)
         self.maybe_free_model_hooks()
         return WanPipelineOutput(frames=video) if return_dict else (video,)
 
@@ -356,21 +368,43 @@ class AniMatrixPipeline(WanPipeline):
         if given.extra is None or not given.extra[:, :MASK].any():
             return draw()
         model, alone = self.any_expert, empty_condition(latents)
+        size = tuple(side * self.vae_scale_factor_spatial for side in latents.shape[-2:])
 
         def guess(layout: Tensor) -> Tensor:
             x = torch.cat([latents, alone], 1).to(model.dtype)
-            v = model(x, first.expand(len(x)), text, tags=tags, layout=layout, return_dict=False)[0]
+            drawn = {"layout": layout}
+            if (rough := self._draft(text, directives, layout, (size[0], size[1]))) is not None:
+                drawn["draft"] = encoded(self.vae, rough).to(latents)
+            v = model(x, first.expand(len(x)), text, tags=tags, return_dict=False, **drawn)[0]
             return latents - v
 
         there = given.extra[:, :MASK].amax(1, keepdim=True) > 0
         return fitting_layout(draw, guess, given.extra[:, MASK:], there)
 
-    def _decoded(self, latents: Tensor, output_type: str) -> Any:
-        """Pixels of final latents, by the operations and in the order of Wan's pipelines."""
+    def _draft(
+        self, text: Tensor, directives: list[Directive], layout: Tensor | None, size: tuple[int, int]
+    ) -> Tensor | None:
+        """The draft [B,3,T,H,W] of each layout; NaN where there is none."""
+        if layout is None or self.draft_artist is None:
+            return None
+        return self.draft_artist.draft(text, directives, layout, size)
+
+    def _decoded(
+        self, latents: Tensor, output_type: str, drafted: Tensor | None = None, draft: Tensor | None = None
+    ) -> Any:
+        """Pixels of final latents, by the operations and in the order of Wan's pipelines; finished over a
+        draft, where there is one, in pixels and latents.
+        """
+        pixels = self._pixels(latents)
+        if drafted is not None and draft is not None:
+            returned = self._pixels(draft.nan_to_num()).to(pixels)
+            pixels = finished(pixels.float(), drafted.to(pixels.device), returned.float())
+        return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
+
+    def _pixels(self, latents: Tensor) -> Tensor:
         latents = latents.to(self.vae.device, self.vae.dtype)
         mean, inverse = latent_statistics(self.vae, latents)
-        pixels = self.vae.decode(latents / inverse + mean, return_dict=False)[0]
-        return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
+        return self.vae.decode(latents / inverse + mean, return_dict=False)[0]
 
     def _encode(
         self, directives: list[Directive], negative_prompt: str

@@ -81,20 +81,23 @@ def check_parts(pipe: Any) -> None:
             f"the transformer reads {model.config.tag_dim}",
             "use the tag encoder it was trained with",
         )
-    artist = pipe.layout_artist
-    if artist is not None and not model.config.on_stand:
-        raise AniMatrixError(
-            Code.MODEL_MISMATCH,
-            "the pipeline has a layout artist, but its transformer is not on a stand and takes no layout",
-            "leave the layout artist out",
-        )
-    if artist is not None and artist.config.text_dim != model.config.text_dim:
-        raise AniMatrixError(
-            Code.MODEL_MISMATCH,
-            f"the layout artist reads {artist.config.text_dim} numbers a token, the transformer "
-            f"{model.config.text_dim}",
-            "use the layout artist that was trained for it",
-        )
+    for name, takes in (("layout", model.config.get("on_stand")), ("draft", model.config.get("takes_draft"))):
+        artist = getattr(pipe, f"{name}_artist")
+        if artist is None:
+            continue
+        if not takes:
+            raise AniMatrixError(
+                Code.MODEL_MISMATCH,
+                f"the pipeline has a {name} artist, but its transformer takes no {name}",
+                f"leave the {name} artist out",
+            )
+        if artist.config.text_dim != model.config.text_dim:
+            raise AniMatrixError(
+                Code.MODEL_MISMATCH,
+                f"the {name} artist reads {artist.config.text_dim} numbers a token, the transformer "
+                f"{model.config.text_dim}",
+                f"use the {name} artist that was trained for it",
+            )
 
 
 def check_layout(model: Any, layout: torch.Tensor, batch: int, frames: int) -> None:

@@ -1,5 +1,6 @@
-"""The dual-channel model: tag encoder, layout artist, video transformer, nano's autoencoder."""
+"""The dual-channel model: tag encoder, layout and draft artist, video transformer, nano's autoencoder."""
 
+from animatrix.model.draft import DraftArtist
 from animatrix.model.layout import LayoutArtist
 from animatrix.model.tags import TagBatch, TagEmbeds, TagEncoder
 from animatrix.model.transformer import AniMatrixTransformer3DModel
@@ -8,6 +9,7 @@ from animatrix.model.vae import AutoencoderNano
 __all__ = [
     "AniMatrixTransformer3DModel",
     "AutoencoderNano",
+    "DraftArtist",
     "LayoutArtist",
     "TagBatch",
     "TagEmbeds",

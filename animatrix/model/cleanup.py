@@ -4,7 +4,8 @@ A token of the backbone stands for 2x2 places of the latents, all their channels
 numbers as it is wide, so that everything fine has to pass through one row at once. As in a studio, a rough
 drawing is therefore traced on a finer sheet: every place of the latents sees its part of the token, the noisy
 latents and given pictures themselves, where it looks on the planes of
-:class:`~animatrix.model.stand.Stand`, and what is painted there. Every latent frame is told again what
+:class:`~animatrix.model.stand.Stand`, and the draft (:mod:`animatrix.model.draft`) where there is one. Then
+it says beside its own how far the draft stays as it is: its *matte*. Every latent frame is told again what
 drives it (tag shift, span track, clock and poses), because what shooting on ones or threes changes *within* a
 latent frame is fine, too. The term that comes out is added to what the backbone says. It is zero at first.
 
@@ -20,12 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from animatrix.model.stand import (
-    DEPTH,
     PLANE_WAVES,
-    REACHES,
-    Art,
     Laid,
-    Plates,
     Window,
     by_latent,
     seen_at,
@@ -33,7 +30,7 @@ from animatrix.model.stand import (
 )
 
 GROUPS = 8
-FINE = 2  # looks at the art that a place of the latents takes, in either direction
+TRUSTED = 2.0  # logit of how far a draft stays as it is, at first: it is a better guess than a new network's
 
 
 class Sheet(NamedTuple):
@@ -66,10 +63,9 @@ class CleanUp(nn.Module):
         dim: D; width: E, a multiple of 8; depth: blocks.
         channels_in, channels_out: of the latents, with given pictures and without.
         patch: (p_h, p_w) places of a token, as many in both directions.
-        text_dim: of the narrative's states.
         planes: how many planes there are; none where tokens have no places.
         scale: frames of a latent frame.
-        plates: of the first plane, where there are some.
+        drafted: whether it is shown drafts.
     """
 
     def __init__(
@@ -79,20 +75,19 @@ class CleanUp(nn.Module):
         channels_in: int,
         channels_out: int,
         patch: tuple[int, int],
-        text_dim: int,
         planes: int,
         scale: int = 4,
         depth: int = 2,
-        plates: Plates | None = None,
+        drafted: bool = False,
     ) -> None:
         super().__init__()
         self.patch, self.width, self.scale = patch, width, scale
         self.rough = nn.Linear(dim, width * patch[0] * patch[1])
         self.seen = nn.Conv2d(channels_in, width, 3, padding=1)
         self.look = nn.ModuleList(nn.Linear(8 * PLANE_WAVES, width) for _ in range(planes))
-        self.art = nn.ModuleList(Art(text_dim, reach) for reach in REACHES[:planes])
-        self.look_out = nn.Linear((width + scale * FINE**2 * DEPTH) * planes, width) if planes else None
-        self.plates = plates
+        self.look_out = nn.Linear(width * planes, width) if planes else None
+        self.drafted = nn.Conv2d(channels_out, width, 3, padding=1, bias=False) if drafted else None
+        self.matte = nn.Conv2d(width, channels_out, 1) if drafted else None
         self.turn = nn.Linear(dim, 2 * width * depth)
         self.turn_at = nn.Linear(dim, 2 * width * depth)
         self.traces = nn.ModuleList(Trace(width) for _ in range(depth))
@@ -100,25 +95,32 @@ class CleanUp(nn.Module):
         self.silence()
 
     def silence(self) -> None:
-        """Make the term zero."""
+        """Make the term zero, and leave a draft nearly as it is."""
         nn.init.zeros_(self.out.weight)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
+        self.silence_drafts()
+
+    def silence_drafts(self) -> None:
+        """Show nothing of drafts, and leave them nearly as they are."""
+        if self.drafted is not None and self.matte is not None:
+            nn.init.zeros_(self.drafted.weight)
+            nn.init.zeros_(self.matte.weight)
+            assert self.matte.bias is not None
+            nn.init.constant_(self.matte.bias, TRUSTED)
 
     def reset_parameters(self) -> None:
         """As new."""
         for layer in self.modules():
-            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.GroupNorm, Art)):
+            if isinstance(layer, (nn.Linear, nn.Conv2d, nn.GroupNorm)):
                 layer.reset_parameters()
-        if self.plates is not None:
-            self.plates.reset_parameters()
         self.silence()
 
     def sheet(
         self,
         drive_BFD: Tensor,
-        text_BSE: Tensor,
         found: Laid | None,
+        draft: Tensor | None,
         height: int,
         width: int,
         window: Window | None = None,
@@ -126,32 +128,30 @@ class CleanUp(nn.Module):
         """What :meth:`forward` needs of the conditions.
 
         Args:
-            drive_BFD: what drives each latent frame; text_BSE: the narrative's states.
+            drive_BFD: what drives each latent frame.
             found: the layout, where there is one.
+            draft: latents [B,C_out,F,H,W] of the draft, where there is one; zeros for samples without.
             height, width: H, W.
             window: of a larger picture that it is cut from.
         """
         turns = self.turn(F.silu(drive_BFD))
-        if self.look_out is None or found is None:
-            return Sheet(turns.new_zeros(1, 1, 1, 1, 1), turns)
-        dtype = self.look_out.weight.dtype
-        seen = []
-        for look, art, path in zip(self.look, self.art, found.paths, strict=True):
-            frames = by_latent(path, self.scale)
-            at = waves(*seen_at(frames.mean(2), height, width, window, self.patch[0]), PLANE_WAVES)
-            # Of the art, each of the frames that a latent frame stands for sees its own part.
-            fine = seen_at(frames.flatten(1, 2), FINE * height, FINE * width, window, FINE * self.patch[0])
-            part = art(text_BSE, *fine).unflatten(1, (-1, self.scale))  # [B,F,scale,2H,2W,C]
-            part = part.unflatten(3, (height, FINE)).unflatten(5, (width, FINE))
-            seen += [F.silu(look(at.to(dtype))), part.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4).to(dtype)]
-        looks = self.look_out(torch.cat(seen, -1))
-        if self.plates is not None:
-            looks = looks + self.plates(text_BSE, found.paths[0], height, width, window)
-        looks = looks * found.known[:, None, None, None, None].to(dtype)
-        return Sheet(looks.permute(0, 4, 1, 2, 3), turns)
+        looks = turns.new_zeros(1, 1, 1, 1, 1)
+        if self.look_out is not None and found is not None:
+            dtype, seen = self.look_out.weight.dtype, []
+            for look, path in zip(self.look, found.paths, strict=True):
+                at = seen_at(by_latent(path, self.scale).mean(2), height, width, window, self.patch[0])
+                seen.append(F.silu(look(waves(*at, PLANE_WAVES).to(dtype))))
+            term = self.look_out(torch.cat(seen, -1)) * found.known[:, None, None, None, None].to(dtype)
+            looks = looks + term.permute(0, 4, 1, 2, 3)
+        if self.drafted is not None and draft is not None:
+            each = self.drafted(draft.to(turns.dtype).transpose(1, 2).flatten(0, 1))
+            looks = looks + each.unflatten(0, (len(draft), -1)).transpose(1, 2)
+        return Sheet(looks, turns)
 
-    def forward(self, tokens_BDFhw: Tensor, shown: Tensor, temb_BD: Tensor, sheet: Sheet) -> Tensor:
-        """The term ``[B,C_out,F,H,W]``.
+    def forward(
+        self, tokens_BDFhw: Tensor, shown: Tensor, temb_BD: Tensor, sheet: Sheet
+    ) -> tuple[Tensor, Tensor | None]:
+        """The term ``[B,C_out,F,H,W]``, and the matte in [0,1], of the same shape, if it is shown drafts.
 
         Args:
             tokens_BDFhw: what the blocks made, as the head sees it.
@@ -169,4 +169,6 @@ class CleanUp(nn.Module):
         turns = (sheet.turns + self.turn_at(F.silu(temb_BD))[:, None]).flatten(0, 1)
         for trace, turn in zip(self.traces, turns.chunk(len(self.traces), 1), strict=True):
             x = trace(x, turn)
-        return self.out(F.silu(x)).unflatten(0, (b, f)).transpose(1, 2)
+        x = F.silu(x)
+        matte = None if self.matte is None else self.matte(x).sigmoid().unflatten(0, (b, f)).transpose(1, 2)
+        return self.out(x).unflatten(0, (b, f)).transpose(1, 2), matte

@@ -52,8 +52,8 @@ class Terms(NamedTuple):
 
 @dataclass(eq=False)
 class Conditions:
-    """Text states [B,S,text_dim], image embeds, tags and layout [B,T,LAYOUT] of one pass, for the model
-    ``owner``.
+    """Text states [B,S,text_dim], image embeds, tags, layout [B,T,LAYOUT] and draft [B,C,F,H,W] of one pass,
+    for the model ``owner``.
 
     The rest is filled by the first forward without gradients: text [B,S,D], shift [B,D], the terms of
     tokens and latents of ``terms_shape``.
@@ -66,11 +66,24 @@ class Conditions:
     keep_keys: bool = True
     prepared: bool = True  # outlives one forward
     layout: Tensor | None = None
+    draft: Tensor | None = None
     text: Tensor | None = None
     shift: Tensor | None = None
     terms: Terms | None = None
     terms_shape: tuple[int, ...] = ()
     blocks: list[BlockContext] | None = None
+
+    def afresh(self) -> Conditions:
+        """The same conditions, for one forward, nothing of it kept."""
+        return Conditions(
+            self.owner,
+            self.states,
+            self.image,
+            self.tags,
+            prepared=False,
+            layout=self.layout,
+            draft=self.draft,
+        )
 
 
 class KeptKeysAttnProcessor(WanAttnProcessor):

@@ -26,7 +26,7 @@ REFUSED_CACHES = {
     "TextKVCacheConfig": "does nothing on Wan; keys and values are kept by prepare()",
 }
 # What a plain Wan lacks, by the start of its keys: a checkpoint has all of a group or nothing of it.
-ADDED = ("tag_", "stand.", "cleanup.")
+ADDED = ("tag_", "stand.", "cleanup.", "draft_embedding.", "cleanup.drafted.", "cleanup.matte.")
 # diffusers means all attention by default, but its patterns match no layer of Wan.
 TAYLOR_LAYERS = [r"blocks\.\d+\.attn[12]"]
 

@@ -25,12 +25,14 @@ from torch import Tensor, nn
 
 from animatrix.knowledge import Directive
 from animatrix.model import tracks
-from animatrix.model.stand import LAYOUT
+from animatrix.model.stand import LAYOUT, PLANES
 from animatrix.model.tags import TagBatch, TagEncoder
 
 PERIODS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # frames; of what tells a frame its number
 LEVELS = (1.0, 0.9, 0.75, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05)  # of noise that its steps start from
 LEAST_SPREAD = 0.02  # of a number that hardly ever differs: it is not blown up
+LEAST_STEP = 5e-4  # and of a step: a twelfth of a pixel of 160
+PLACES = 3 * PLANES  # numbers that say where set and figure lie
 
 
 class FrameBlock(nn.Module):
@@ -67,7 +69,8 @@ class LayoutArtist(ModelMixin, ConfigMixin):
     Args:
         width, depth, heads: D, blocks and attention heads.
         text_dim: of the narrative's states.
-        mean, spread: of each of a layout's numbers, over what it was trained on: lists of LAYOUT.
+        mean, spread: of each of a layout's numbers, over what it was trained on; of places, of their steps
+            from frame to frame: lists of LAYOUT. first_mean, first_spread: of places in the first frame.
         field_rows, value_rows, taxonomy_version: as of :class:`TagEncoder`.
     """
 
@@ -82,11 +85,18 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         text_dim: int = 128,
         mean: list[float] | None = None,
         spread: list[float] | None = None,
+        first_mean: list[float] | None = None,
+        first_spread: list[float] | None = None,
         field_rows: list[str] | None = None,
         value_rows: list[str] | None = None,
         taxonomy_version: str = "",
     ) -> None:
         super().__init__()
+        if (mean is None) != (first_mean is None):
+            raise ValueError(
+                "a layout artist of before, told places and not their steps: train it anew "
+                "(recipes/nano_layout.yaml)"
+            )
         self.tags = TagEncoder(
             width,
             1,
@@ -109,16 +119,30 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.out.bias)
 
     def standard(self, layout: Tensor) -> Tensor:
-        """Layouts at mean 0 and spread 1."""
+        """Layouts [B,T,LAYOUT] at mean 0 and spread 1: places of the first frame, then steps; poses."""
+        places, poses = layout.split([PLACES, LAYOUT - PLACES], 2)
         mean, spread = self._statistics(layout)
-        return (layout - mean) / spread
+        first_mean, first_spread = self._first(layout)
+        first = (places[:, :1] - first_mean) / first_spread
+        steps = (places.diff(dim=1) - mean[:PLACES]) / spread[:PLACES]
+        rest = (poses - mean[PLACES:]) / spread[PLACES:]
+        return torch.cat([torch.cat([first, steps], 1), rest], 2)
+
+    def laid_out(self, standard: Tensor) -> Tensor:
+        """Layouts [B,T,LAYOUT] again."""
+        places, poses = standard.split([PLACES, LAYOUT - PLACES], 2)
+        mean, spread = self._statistics(standard)
+        first_mean, first_spread = self._first(standard)
+        first = places[:, :1] * first_spread + first_mean
+        steps = places[:, 1:] * spread[:PLACES] + mean[:PLACES]
+        path = torch.cat([first, steps], 1).cumsum(1)
+        return torch.cat([path, poses * spread[PLACES:] + mean[PLACES:]], 2)
 
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        mean, spread = self.config.mean, self.config.spread
-        return (
-            like.new_zeros(LAYOUT) if mean is None else like.new_tensor(mean),
-            like.new_ones(LAYOUT) if spread is None else like.new_tensor(spread),
-        )
+        return _given(self.config.mean, self.config.spread, like, LAYOUT)
+
+    def _first(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        return _given(self.config.first_mean, self.config.first_spread, like, PLACES)
 
     def forward(self, x: Tensor, level: Tensor, text: Tensor, tags: TagBatch) -> Tensor:
         """Guess of the standardised layout ``[B,T,LAYOUT]``.
@@ -169,8 +193,32 @@ class LayoutArtist(ModelMixin, ConfigMixin):
             guess = self(x, x.new_full((len(x),), level), text.to(device), tags)
             # Along the straight line from here to the guess.
             x = guess + (x - guess) * (after / level)
-        mean, spread = self._statistics(guess)
-        return guess * spread + mean
+        return self.laid_out(guess)
+
+
+def statistics(layouts: Tensor) -> dict[str, list[float]]:
+    """Means and spreads of layouts [N,T,LAYOUT], as arguments of :class:`LayoutArtist`."""
+    numbers = layouts.double()
+    steps, poses = numbers[:, :, :PLACES].diff(dim=1), numbers[:, :, PLACES:]
+    first, found = numbers[:, 0, :PLACES], [steps.flatten(0, 1), poses.flatten(0, 1)]
+    least = (LEAST_STEP, LEAST_SPREAD)
+    return {
+        "mean": torch.cat([each.mean(0) for each in found]).tolist(),
+        "spread": torch.cat(
+            [each.std(0).clamp(min=low) for each, low in zip(found, least, strict=True)]
+        ).tolist(),
+        "first_mean": first.mean(0).tolist(),
+        "first_spread": first.std(0).clamp(min=LEAST_SPREAD).tolist(),
+    }
+
+
+def _given(
+    mean: list[float] | None, spread: list[float] | None, like: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
+    return (
+        like.new_zeros(count) if mean is None else like.new_tensor(mean),
+        like.new_ones(count) if spread is None else like.new_tensor(spread),
+    )
 
 
 def _waves(number: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+DRAFT_OFF = 0.2  # standard deviation of the latents of a draft from those of the picture
 Spread = Sequence[Sequence[float]]  # of the first latent frame, and of the others: one s per channel each
 
 
@@ -51,6 +52,25 @@ def velocity(said: Tensor, noisy: Tensor, timestep: Tensor, spread: Tensor) -> T
     t, variance = _time_and_variance(timestep, spread)
     guess = (t - (1 - t) * spread.square()) / variance * noisy.float()
     return (guess - spread * variance.rsqrt() * said.float()).to(said.dtype)
+
+
+def laid_over(said: Tensor, draft: Tensor, matte: Tensor, noisy: Tensor, timestep: Tensor) -> Tensor:
+    """Velocity [B,C,F,H,W] with a draft in place of what the network says, as far as its matte lets it.
+
+    A draft m that is off by about r is a guess of the clean latents: given x_t, with D = (1 - t)^2 r^2 + t^2
+    and e = x_t - (1 - t) m, their mean is m + (1 - t) r^2 e / D, that of the noise t e / D.
+
+    Args:
+        said: velocity of the network; draft: latents, NaN for samples without; matte: in [0,1].
+        noisy: the noisy latents; timestep: [B], 0 to 1000.
+    """
+    there = draft.isfinite().flatten(1).all(1).view(-1, 1, 1, 1, 1)
+    guess = draft.nan_to_num().float()
+    t, variance = _time_and_variance(timestep, guess.new_tensor(DRAFT_OFF))
+    error = (noisy.float() - (1 - t) * guess) / variance
+    velocity = t * error - guess - (1 - t) * DRAFT_OFF**2 * error
+    share = matte.float() * there
+    return (said + share * (velocity - said)).to(said.dtype)
 
 
 def _time_and_variance(timestep: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:

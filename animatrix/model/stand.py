@@ -23,13 +23,9 @@ from torch import Tensor, nn
 
 WAVES = 4  # octaves of the features of a place in the picture, from half a period a side
 PLANE_WAVES = 7  # and of a place on a plane: three more; 5 pixels, so that what passes by stays sharp
-DRIVER = 128  # width of what chooses a sheet of art
-SHEETS = 4  # of art, on each plane
-DEPTH = 8  # features of a place on a sheet
-CELLS = (40, 24)  # of a sheet, as much of it as is in the picture at rest: 4 pixels each at 160x96
-REACHES = (0.6, 0.25)  # of the sheets of set and figure beyond the picture, in its sides each way
+PLANES = 2  # set and figure
 POSE = 29  # numbers of a pose: animatrix.synthetic.layout.POSE
-LAYOUT = 3 * len(REACHES) + POSE  # numbers that a layout has for each frame
+LAYOUT = 3 * PLANES + POSE  # numbers that a layout has for each frame
 FAR, WIDE = 4.0, 2.0  # how far a path goes at most, in sides of the picture, and in the log of what one sees
 
 
@@ -58,7 +54,7 @@ def laid(layout: Tensor) -> Laid:
     """What a layout ``[B,T,LAYOUT]`` says; zeros for samples of which it is not known."""
     known = layout.isfinite().all(2).all(1)
     numbers = torch.where(known[:, None, None], layout, torch.zeros_like(layout)).float()
-    *planes, poses = numbers.split([3] * len(REACHES) + [POSE], 2)
+    *planes, poses = numbers.split([3] * PLANES + [POSE], 2)
     # A path that somebody made up must not run away: e to the size has no end.
     paths = [torch.cat([p[..., :2].clamp(-FAR, FAR), p[..., 2:].clamp(-WIDE, WIDE)], 2) for p in planes]
     return Laid(paths, poses, known.float())
@@ -84,125 +80,6 @@ class Plane(nn.Module):
         return self.out(nn.functional.silu(self.hidden(seen.to(self.hidden.weight.dtype))))
 
 
-class Art(nn.Module):
-    """What is painted on a plane: a few learned sheets of features, mixed by the narrative, to be looked at
-    anywhere.
-
-    Sines of a place say where a token looks, and what is there has to be made of them by the layers behind,
-    all of it anew at every step of a pan. A sheet holds it, as background art does under a camera: feature
-    grids learn detail far faster (Mueller et al. 2201.05989).
-
-    Args:
-        text_dim: of the narrative's states.
-        reach: sides of the picture that a sheet goes beyond it, each way.
-    """
-
-    def __init__(self, text_dim: int, reach: float) -> None:
-        super().__init__()
-        self.reach = reach
-        across, down = (round(n * (1 + 2 * reach)) for n in CELLS)
-        self.sheets = nn.Parameter(torch.empty(SHEETS, DEPTH, down, across))
-        self.choice = nn.Sequential(nn.Linear(text_dim, DRIVER), nn.SiLU(), nn.Linear(DRIVER, SHEETS))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """As new."""
-        nn.init.normal_(self.sheets, std=0.3)
-        for layer in self.choice:
-            if isinstance(layer, nn.Linear):
-                layer.reset_parameters()
-
-    def forward(self, text_BSE: Tensor, down: Tensor, across: Tensor) -> Tensor:
-        """What is seen ``[B,F,h,w,DEPTH]`` at places ``[B,F,h,w]`` in sides of the picture; beyond a sheet,
-        its edge.
-        """
-        b, f, h, w = down.shape
-        share = self.choice(text_BSE.to(self.sheets.dtype).mean(1)).softmax(1)
-        sheet = torch.einsum("bk,kchw->bchw", share.float(), self.sheets.float())
-        side = 1 + 2 * self.reach
-        at = torch.stack([2 * (n + self.reach) / side - 1 for n in (across, down)], -1).float()
-        seen = nn.functional.grid_sample(
-            sheet, at.reshape(b, f * h, w, 2), padding_mode="border", align_corners=False
-        )
-        return seen.view(b, DEPTH, f, h, w).permute(0, 2, 3, 4, 1)
-
-
-class Plates(nn.Module):
-    """Background plates: pictures of sets, painted beforehand, that the camera moves over, pixel by pixel.
-
-    What lies under a moving camera changes its latents with every pixel of an offset. Sheets of features as
-    coarse as :class:`Art`'s cannot follow that; a picture as fine as the frame's, looked at by every pixel,
-    does (decision 010). Plates are painted from clips by their layouts (``recipes/nano_plates.py``), kept in
-    8 bits and not trained, nor is which narrative means which: tried, all of them came to mean one plate in
-    250 steps. What light, palette and effects make of plates is the network's.
-
-    Args:
-        text_dim: of the narrative's states.
-        size: (down, across) of a plate in pixels.
-        frame: (down, across) of the picture at rest, in pixels: the plate's middle.
-        pixels: of a place of the latents, in either direction; scale: frames of a latent frame.
-        width: of what is said of them.
-    """
-
-    painted: Tensor
-
-    def __init__(
-        self,
-        text_dim: int,
-        size: tuple[int, int],
-        frame: tuple[int, int],
-        pixels: int,
-        scale: int,
-        width: int,
-    ) -> None:
-        super().__init__()
-        self.size, self.frame, self.pixels, self.scale = size, frame, pixels, scale
-        self.register_buffer("painted", torch.full((SHEETS, 3, *size), 128, dtype=torch.uint8))
-        self.choice = nn.Sequential(nn.Linear(text_dim, DRIVER), nn.SiLU(), nn.Linear(DRIVER, SHEETS))
-        self.choice.requires_grad_(False)
-        self.out = nn.Linear(3 * scale * pixels**2, width, bias=False)
-        nn.init.zeros_(self.out.weight)
-
-    def reset_parameters(self) -> None:
-        """As new: nothing is said of plates."""
-        for layer in self.choice:
-            if isinstance(layer, nn.Linear):
-                layer.reset_parameters()
-        nn.init.zeros_(self.out.weight)
-
-    def shown(self, text_BSE: Tensor, path: Tensor, height: int, width: int, window: Window | None) -> Tensor:
-        """Pixels [B,T,3,H,W] in [-1,1] that a path [B,T,3] looks at; beyond a plate, its edge."""
-        share = self.choice(text_BSE.to(self.out.weight.dtype).mean(1)).softmax(1).float()
-        plates = torch.einsum("bk,kchw->bchw", share, self.painted.float() / 127.5 - 1)
-        fine = 2 * self.pixels  # pixels a token, of 2x2 places
-        down, across = seen_at(path, self.pixels * height, self.pixels * width, window, fine)
-        at = torch.stack(
-            [
-                (2 * n - 1) * inside / whole
-                for n, inside, whole in zip(
-                    (across, down), reversed(self.frame), reversed(self.size), strict=True
-                )
-            ],
-            -1,
-        )
-        b, t, h, w, _ = at.shape
-        seen = nn.functional.grid_sample(
-            plates, at.reshape(b, t * h, w, 2), padding_mode="border", align_corners=False
-        )
-        return seen.view(b, 3, t, h, w).transpose(1, 2)
-
-    def forward(
-        self, text_BSE: Tensor, path: Tensor, height: int, width: int, window: Window | None = None
-    ) -> Tensor:
-        """What is said of a path's frames ``[B,F,H,W,width]``, at each of H x W places of the latents."""
-        frames = by_latent(path, self.scale)
-        b, f = frames.shape[:2]
-        seen = self.shown(text_BSE, frames.flatten(1, 2), height, width, window)
-        p = self.pixels
-        patches = seen.reshape(b, f, self.scale * 3, height, p, width, p).permute(0, 1, 3, 5, 2, 4, 6)
-        return self.out(patches.flatten(4).to(self.out.weight.dtype))
-
-
 class Stand(nn.Module):
     """Where each token stands, as a term of its embedding: in the picture, and on the planes of set and
     figure. The term is zero at first.
@@ -217,7 +94,7 @@ class Stand(nn.Module):
         self.scale = scale
         self.hidden = nn.Linear(8 * WAVES, width)
         self.out = nn.Linear(width, width)
-        self.planes = nn.ModuleList(Plane(width, scale) for _ in REACHES)
+        self.planes = nn.ModuleList(Plane(width, scale) for _ in range(PLANES))
         self.pose = nn.Linear(scale * POSE, width)
         self.pose_out = nn.Linear(width, width)
 

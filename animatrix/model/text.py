@@ -5,9 +5,33 @@ trained.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+
+AT_ONCE = 64  # narratives
+
+
+def load_text(folder: Path) -> tuple[Any, Any]:
+    """Tokenizer and frozen T5 encoder (fp32) of nano, from a folder that holds ``tokenizer`` and
+    ``text_encoder``.
+    """
+    from transformers import T5EncoderModel, T5Tokenizer
+
+    tokenizer = T5Tokenizer.from_pretrained(Path(folder) / "tokenizer")
+    encoder = T5EncoderModel.from_pretrained(Path(folder) / "text_encoder", dtype=torch.float32)
+    return tokenizer, encoder.eval()
+
+
+def states_of(texts: Sequence[str], folder: Path, slots: int) -> Tensor:
+    """States [N,slots,text_dim] of many narratives, by :func:`load_text`."""
+    tokenizer, encoder = load_text(folder)
+    found = [
+        encode_text(texts[i : i + AT_ONCE], tokenizer, encoder, slots) for i in range(0, len(texts), AT_ONCE)
+    ]
+    return torch.cat(found)
 
 
 @torch.no_grad()

@@ -44,9 +44,8 @@ from animatrix.model.conditions import (
 )
 from animatrix.model.extended import ExtendedWan
 from animatrix.model.precondition import Spread
-from animatrix.model.stand import Plates, Stand, Window, laid
+from animatrix.model.stand import Stand, Window, laid
 from animatrix.model.tags import TagEmbeds, no_tags
-from animatrix.model.vae import SPATIAL
 
 # tag path -> the argument that switches it
 TAG_PATHS = {
@@ -106,8 +105,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             does not.
         cleanup_width: of the finer sheet on which what the blocks say is drawn out (:class:`CleanUp`), a
             multiple of 8; 0: none, as in Wan.
-        plate_size, plate_frame: (down, across) in pixels of background plates (:class:`Plates`) and of the
-            picture at rest in their middle; none by default.
+        takes_draft: show tokens and clean-up the latents of a draft (:mod:`animatrix.model.draft`).
     """
 
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = [
@@ -146,8 +144,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         latent_spread: Spread | None = None,
         on_stand: bool = False,
         cleanup_width: int = 0,
-        plate_size: tuple[int, int] | None = None,
-        plate_frame: tuple[int, int] = (96, 160),
+        takes_draft: bool = False,
     ) -> None:
         super().__init__(
             patch_size=patch_size,
@@ -191,12 +188,12 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         self.stand = Stand(inner_dim, tag_temporal_scale) if on_stand else None
         planes = 0 if self.stand is None else len(self.stand.planes)
         patch = (patch_size[1], patch_size[2])
-        plates = None
-        if plate_size is not None:
-            if self.stand is None or not cleanup_width or patch != (2, 2):
-                raise ValueError("plates are of a model on a stand with a clean-up, of tokens of 2x2 places")
-            size, frame = (plate_size[0], plate_size[1]), (plate_frame[0], plate_frame[1])
-            plates = Plates(text_dim, size, frame, SPATIAL, tag_temporal_scale, cleanup_width)
+        if takes_draft and not cleanup_width:
+            raise ValueError("a model that takes drafts has a clean-up")
+        whole = (patch_size[0], *patch)
+        self.draft_embedding = (
+            nn.Conv3d(out_channels, inner_dim, whole, whole, bias=False) if takes_draft else None
+        )
         self.cleanup = (
             CleanUp(
                 inner_dim,
@@ -204,10 +201,9 @@ class AniMatrixTransformer3DModel(ExtendedWan):
                 in_channels,
                 out_channels,
                 patch,
-                text_dim,
                 planes,
                 tag_temporal_scale,
-                plates=plates,
+                drafted=takes_draft,
             )
             if cleanup_width
             else None
@@ -228,6 +224,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         """
         for path in self._tag_paths():
             nn.init.zeros_(path.weight)
+        if self.draft_embedding is not None:
+            nn.init.zeros_(self.draft_embedding.weight)
         if self.stand is not None:
             self.stand.silence()
         if self.cleanup is not None:
@@ -248,6 +246,15 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             if part is not None and part.out.weight.is_meta:
                 part.to_empty(device=first.device).to(first.dtype)
                 part.reset_parameters()
+        if self.draft_embedding is not None and self.draft_embedding.weight.is_meta:
+            self.draft_embedding.to_empty(device=first.device).to(first.dtype)
+            nn.init.zeros_(self.draft_embedding.weight)
+        clean = self.cleanup
+        if clean is not None and clean.drafted is not None and clean.drafted.weight.is_meta:
+            for way in (clean.drafted, clean.matte):
+                assert way is not None
+                way.to_empty(device=first.device).to(first.dtype)
+            clean.silence_drafts()
 
     def prepare(
         self,
@@ -256,17 +263,24 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         tags: TagEmbeds | None = None,
         *,
         layout: Tensor | None = None,
+        draft: Tensor | None = None,
         keep_keys: bool = True,
     ) -> Conditions:
         """Conditions of one guidance pass of a request, to hand to every forward of it in place of the text.
 
         Args:
-            encoder_hidden_states, encoder_hidden_states_image, tags, layout: as for :meth:`forward`.
+            encoder_hidden_states, encoder_hidden_states_image, tags, layout, draft: as for :meth:`forward`.
             keep_keys: keep each block's cross-attention keys and values too: 2 x text slots x width numbers
                 a block (14B in bf16: 0.4 GB a pass).
         """
         return Conditions(
-            self, encoder_hidden_states, encoder_hidden_states_image, tags, keep_keys, layout=layout
+            self,
+            encoder_hidden_states,
+            encoder_hidden_states_image,
+            tags,
+            keep_keys,
+            layout=layout,
+            draft=draft,
         )
 
     def _add_tag_tokens(self, text_BSD: Tensor, tags: TagEmbeds) -> Tensor:
@@ -310,12 +324,15 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         added = None if track_BFD is None else track_BFD.transpose(1, 2)[..., None, None]
         if self.stand is None and given.layout is not None:
             raise ValueError("a layout is of a model on a stand")
+        if self.draft_embedding is None and given.draft is not None:
+            raise ValueError("this model takes no drafts")
         if self.stand is None and self.cleanup is None:
             return Terms(added, None)
         drive_BFD = like.new_zeros(like.shape[0], like.shape[2], like.shape[1])
         drive_BFD = drive_BFD + (0 if track_BFD is None else track_BFD)
         drive_BFD = drive_BFD + (0 if shift is None else shift[:, None])
         found = None if given.layout is None else laid(given.layout.to(like.device))
+        draft = None if given.draft is None else given.draft.to(like.device).nan_to_num().type_as(like)
         if self.stand is not None:
             term = self.stand(found, like, *like.shape[-2:], window)
             if found is not None:
@@ -323,9 +340,12 @@ class AniMatrixTransformer3DModel(ExtendedWan):
                 drive_BFD = drive_BFD + acting_BFD
                 term = term + acting_BFD.transpose(1, 2)[..., None, None]
             added = term.type_as(like) if added is None else term.type_as(like) + added
+        if self.draft_embedding is not None and draft is not None:
+            term = self.draft_embedding(draft)
+            added = term if added is None else term + added
         if self.cleanup is None:
             return Terms(added, None)
-        return Terms(added, self.cleanup.sheet(drive_BFD, given.states, found, *size, window))
+        return Terms(added, self.cleanup.sheet(drive_BFD, found, draft, *size, window))
 
     def _track(self, tags: TagEmbeds, latent_frames: int, dtype: torch.dtype) -> Tensor | None:
         """Span track and clock [B,F,D]; the clock is silent for a sample without tags."""
@@ -380,6 +400,7 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         tags: TagEmbeds | None = None,
         window: Window | None = None,
         layout: Tensor | None = None,
+        draft: Tensor | None = None,
     ) -> Transformer2DModelOutput | tuple[Tensor, ...]:
         """Velocity of the noisy latents.
 
@@ -390,22 +411,24 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             window: what the latents are cut from, while training on parts of pictures.
             layout: [B,T,LAYOUT] what stands where in each of the T = scale (F - 1) + 1 frames, NaN for
                 samples of which it is not known; see :mod:`animatrix.model.stand`.
+            draft: [B,C_out,F,H,W] latents of rough pictures of every frame, NaN for samples without; see
+                :mod:`animatrix.model.draft`.
         Returns:
             [B,C_out,F,H,W].
         """
         given = encoder_hidden_states
         if not isinstance(given, Conditions):
-            given = Conditions(self, given, encoder_hidden_states_image, tags, prepared=False, layout=layout)
-        elif tags is not None or encoder_hidden_states_image is not None or layout is not None:
-            raise ValueError("tags, image embeds and layout are part of the prepared conditions")
+            given = Conditions(
+                self, given, encoder_hidden_states_image, tags, prepared=False, layout=layout, draft=draft
+            )
+        elif any(each is not None for each in (tags, encoder_hidden_states_image, layout, draft)):
+            raise ValueError("tags, image embeds, layout and draft are part of the prepared conditions")
         elif given.owner is not self:
             raise ValueError("these conditions were prepared by another transformer")
         elif window is not None:
             raise ValueError("prepared conditions are of whole pictures")
         elif torch.is_grad_enabled():  # what is kept carries no gradients, and must not carry a spent graph
-            given = Conditions(
-                self, given.states, given.image, given.tags, prepared=False, layout=given.layout
-            )
+            given = given.afresh()
         b, _, f, h, w = hidden_states.shape
         p_t, p_h, p_w = self.config.patch_size
         rotary_emb = self.rope(hidden_states)
@@ -442,14 +465,18 @@ class AniMatrixTransformer3DModel(ExtendedWan):
         x_BLD = (self.norm_out(x_BLD.float()) * (1 + scale) + shift).type_as(x_BLD)
         x = self.proj_out(x_BLD).reshape(b, f // p_t, h // p_h, w // p_w, p_t, p_h, p_w, -1)
         output = x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
+        matte = None
         if self.cleanup is not None:
             if temb.ndim == 3:
                 raise ValueError("a model with a clean-up takes one timestep per sample")
             assert terms.sheet is not None
             tokens = x_BLD.transpose(1, 2).unflatten(2, x_BDFHW.shape[2:])
-            output = output + self.cleanup(tokens, hidden_states, temb, terms.sheet)
+            drawn, matte = self.cleanup(tokens, hidden_states, temb, terms.sheet)
+            output = output + drawn
         if spread is not None:
             output = precondition.velocity(output, noisy, timestep, spread)
+        if given.draft is not None and matte is not None:
+            output = precondition.laid_over(output, given.draft.to(output.device), matte, noisy, timestep)
         if not return_dict:
             return (output,)
         return Transformer2DModelOutput(sample=output)

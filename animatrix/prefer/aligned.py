@@ -34,7 +34,6 @@ from animatrix.prefer.splits import family_of, kinds_of
 from animatrix.synthetic.corpus import SPLITS, scene_seed, told
 from animatrix.synthetic.everyday import draw_exaggeration, draw_tags, moment, reduced
 from animatrix.synthetic.exaggerate import ENVELOPES, SMEARS
-from animatrix.synthetic.layout import numbers_of
 from animatrix.synthetic.scene import complete
 from animatrix.synthetic.studio import Shot
 from animatrix.synthetic.triplet import render_triplet
@@ -82,7 +81,7 @@ class Aligned:
 
 def _layout(truth: Truth) -> Tensor:
     """float32 [T,LAYOUT]: a take's layout."""
-    found = numbers_of(truth.planes, truth.poses)
+    found = truth.layout
     unknown = torch.full((len(truth.mask), LAYOUT), float("nan"))
     return unknown if found is None else torch.from_numpy(found).float()
 

@@ -37,6 +37,7 @@ from animatrix.train.data.shards import Damage, read_tables, write_tables
 from animatrix.train.plan import Draw
 
 if TYPE_CHECKING:
+    from animatrix.train.data.drafted import Drafts
     from animatrix.train.data.encoders import Encoder
 
 logger = logging.getLogger("animatrix.prefer")
@@ -59,7 +60,7 @@ SOUND, MOVING = ("design_consistency", "finish_stability"), ("artistic_motion",)
 class PairItem:
     """One pair. win, lose: bf16 [C,F,h,w]; text: bf16 [S,D]; labels: [F]; maps: [F,h,w] in [0,1]; gap;
     scores: of winner and loser in [0,100]; conflict: ``ours`` leaves it out; layout: [T,LAYOUT] of both
-    clips, NaN or None where not known.
+    clips, NaN or None where not known; draft: bf16 [C,F,h,w] of that layout, where the policy takes drafts.
     """
 
     name: str
@@ -73,6 +74,7 @@ class PairItem:
     scores: tuple[float, float]
     conflict: bool = False
     layout: Tensor | None = None
+    draft: Tensor | None = None
 
 
 def scores_of(gap: float) -> tuple[float, float]:
@@ -83,8 +85,8 @@ def scores_of(gap: float) -> tuple[float, float]:
 class SetPairs:
     """Pairs of :class:`AlignedSets`; an index is a set, the draw's ``kind`` says which of its pairs."""
 
-    def __init__(self, data: PolicyData, split: str, encoder: Encoder) -> None:
-        self.sets = AlignedSets(data, split, encoder)
+    def __init__(self, data: PolicyData, split: str, encoder: Encoder, drafts: Drafts | None = None) -> None:
+        self.sets, self.drafts = AlignedSets(data, split, encoder), drafts
 
     def pair(self, number: int, kind: str) -> PairItem:
         found = self.sets[number]
@@ -92,17 +94,22 @@ class SetPairs:
         w, x = TAKES.index(winner), TAKES.index(loser)
         couple = next(i for i, c in enumerate(COUPLES) if set(c) == {winner, loser})
         maps = found.maps[[w, x]].amax(0).float() / 255
+        asked, text, draft = found.wants[wanted], found.text[WANTS.index(wanted)], None
+        if self.drafts is not None and found.layout.isfinite().all():
+            key, size = f"{self.sets.folder.name}/{number:06d}", tuple(found.latents.shape[-2:])
+            draft = self.drafts.latents(key, asked, text, found.layout, (size[0], size[1]))
         return PairItem(
             f"set {number} ({kind})",
-            found.wants[wanted],
+            asked,
             found.latents[w],
             found.latents[x],
-            found.text[WANTS.index(wanted)],
+            text,
             (found.apart[couple] > APART).float(),
             maps,
             KNOWN_GAP,
             scores_of(KNOWN_GAP),
             layout=found.layout,
+            draft=draft,
         )
 
 
@@ -277,14 +284,22 @@ class Pairs:
 
     Args:
         conflicting: keep pairs over which soundness and movement oppose (the baselines do).
+        drafts: of what is in the sets, for a policy that takes drafts.
 
     Raises:
         AniMatrixError: FILE_MISSING and the like for samples and votes; BAD_RECIPE where a source has none.
     """
 
-    def __init__(self, data: PolicyData, encoder: Encoder, seed: int, conflicting: bool) -> None:
+    def __init__(
+        self,
+        data: PolicyData,
+        encoder: Encoder,
+        seed: int,
+        conflicting: bool,
+        drafts: Drafts | None = None,
+    ) -> None:
         self.data, self.seed = data, seed
-        self.sets = SetPairs(data, "train", encoder)
+        self.sets = SetPairs(data, "train", encoder, drafts)
         self.others: dict[str, SamplePairs | VotePairs] = {}
         if data.samples is not None:
             clips = ClipPairs(data, encoder, SAMPLES)

@@ -36,6 +36,8 @@ from animatrix.prefer.shown import at_most, thinned
 from animatrix.train import draws
 from animatrix.train.attention import quick_attention
 from animatrix.train.conditions import Place, film_condition
+from animatrix.train.data.drafted import Drafts
+from animatrix.train.data.encoders import NanoEncoder
 from animatrix.train.plan import Bucket, Draw, StepPlan
 from animatrix.train.recipe import Recipe, TaskKind
 from animatrix.train.task import Losses, to_device
@@ -66,6 +68,7 @@ class PolicyBatch:
     gap: Tensor
     scores: Tensor
     layout: Tensor | None
+    draft: Tensor | None = None
 
 
 class PolicyTask:
@@ -88,8 +91,11 @@ class PolicyTask:
         for module in frozen:
             module.to(device)
         ours = self.model.objective.name == "ours"
-        self.pairs = Pairs(self.data, self.policy.encoder, recipe.seed, conflicting=not ours)
-        self.tune = SetPairs(self.data, "tune", self.policy.encoder)
+        artist, encoder, drafts = self.policy.pipe.draft_artist, self.policy.encoder, None
+        if artist is not None and isinstance(encoder, NanoEncoder):
+            drafts = Drafts(artist, encoder, Path(self.data.cache))
+        self.pairs = Pairs(self.data, encoder, recipe.seed, not ours, drafts)
+        self.tune = SetPairs(self.data, "tune", encoder, drafts)
         judge = None
         if self.model.reward is not None:
             from animatrix.prefer.judging import load_judge
@@ -189,6 +195,7 @@ class PolicyTask:
             torch.tensor([i.gap for i in items]),
             torch.tensor([i.scores for i in items]),
             self._layout(items),
+            self._draft(items),
         )
 
     def _layout(self, items: Sequence[PairItem]) -> Tensor | None:
@@ -197,6 +204,13 @@ class PolicyTask:
             return None
         unknown = torch.full((self.data.frames, LAYOUT), float("nan"))
         return torch.stack([unknown if i.layout is None else i.layout for i in items])
+
+    def _draft(self, items: Sequence[PairItem]) -> Tensor | None:
+        """Rough pictures of both of a pair [B,C,F,h,w], for a model that takes drafts."""
+        if not self.policy.transformer.config.takes_draft:
+            return None
+        unknown = torch.full(items[0].win.shape, float("nan"))
+        return torch.stack([unknown if i.draft is None else i.draft.float() for i in items])
 
     def _condition(self, latents: Tensor) -> Tensor | None:
         """That no picture is given, in the backbone's own way."""
@@ -239,7 +253,11 @@ class PolicyTask:
             tokens = x[:, 0, :: patch[0], :: patch[1], :: patch[2]].flatten(1).shape[1]
             when = when[:, None].expand(-1, tokens)
         # Recomputing happens outside of this context, and must find the kernels of the first time.
-        told = {} if batch.layout is None else {"layout": torch.cat([batch.layout, batch.layout])}
+        told = {
+            name: torch.cat([each, each])
+            for name, each in (("layout", batch.layout), ("draft", batch.draft))
+            if each is not None
+        }
         with nullcontext() if self.model.checkpointing else quick_attention(x.device):
             return modules["transformer"](x, when, text, tags=embeds, return_dict=False, **told)[0].float()
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
+from animatrix.synthetic.layout import numbers_of
 
 
 def encode_mask(mask: np.ndarray) -> list[int]:
@@ -69,6 +70,11 @@ class Truth:
     failure_map: np.ndarray | None = None
     planes: np.ndarray | None = None
     poses: np.ndarray | None = None
+
+    @property
+    def layout(self) -> np.ndarray | None:
+        """``float [T,LAYOUT]``, planes and poses in one (:func:`animatrix.synthetic.layout.numbers_of`)."""
+        return numbers_of(self.planes, self.poses)
 
     def to_json(self) -> str:
         """One JSON document; masks as run lengths, maps as 8-bit run lengths of their levels."""

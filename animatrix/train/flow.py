@@ -34,6 +34,8 @@ from animatrix.train.conditions import (
     told_tags,
 )
 from animatrix.train.curriculum import CurriculumRecipe
+from animatrix.train.data.drafted import Drafts
+from animatrix.train.data.encoders import NanoEncoder
 from animatrix.train.data.recipe import DataRecipe
 from animatrix.train.data.samples import Item, Samples
 from animatrix.train.flow_model import FlowModel, Parts, build, export
@@ -54,7 +56,8 @@ class FlowBatch:
 
     held: bool [B], samples whose first latent frame is given clean (Wan 2.2 TI2V); None where none is.
     weight: [B,1,F,h,w] of the errors, None: 1; window: where the latents are cut from, None: they are whole;
-    layout: [B,T,LAYOUT] what stands where, NaN for samples that are not told.
+    layout: [B,T,LAYOUT] what stands where, draft: [B,C,F,h,w] rough pictures, NaN for samples that are not
+    told.
     """
 
     names: list[str]
@@ -68,6 +71,7 @@ class FlowBatch:
     weight: Tensor | None = None
     window: Window | None = None
     layout: Tensor | None = None
+    draft: Tensor | None = None
 
 
 class FlowTask:
@@ -84,6 +88,9 @@ class FlowTask:
             torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
             self.parts.transformer.compile_repeated_blocks(dynamic=False)
         self.samples = Samples(recipe, self.parts.encoder)
+        artist, encoder, self.drafts = self.parts.draft_artist, self.parts.encoder, None
+        if artist is not None and isinstance(encoder, NanoEncoder):
+            self.drafts = Drafts(artist, encoder, self.samples.work.cache.root)
         self._grey: dict[tuple[int, ...], Tensor] = {}
         if self.parts.fixed_tags is not None:
             self.parts.fixed_tags.to(device)
@@ -142,6 +149,7 @@ class FlowTask:
             keys = torch.stack([item.keys for item in items]).float()
             index = torch.stack([item.key_index for item in items])
             condition = shown_keyframes(latents, keys, index, told, seed, at)
+        layout = self._layout(items, condition, at)
         return FlowBatch(
             [item.name for item in items],
             latents,
@@ -151,8 +159,20 @@ class FlowTask:
             self._padded(text),
             tags,
             held,
-            layout=self._layout(items, condition, at),
+            layout=layout,
+            draft=None if layout is None or self.drafts is None else self._draft(items, layout, self.drafts),
         )
+
+    def _draft(self, items: Sequence[Item], layouts: Tensor, drafts: Drafts) -> Tensor:
+        """Drafts of those that are told their layout."""
+        found = []
+        for item, layout in zip(items, layouts, strict=True):
+            draft = torch.full(item.latents.shape, float("nan"))
+            if layout.isfinite().all():
+                size = (item.latents.shape[2], item.latents.shape[3])
+                draft = drafts.latents(item.key, item.directive, item.text, layout, size).float()
+            found.append(draft)
+        return torch.stack(found)
 
     def _layout(self, items: Sequence[Item], condition: Tensor | None, at: Sequence[Place]) -> Tensor | None:
         """The layouts of those that are told theirs. Where pictures are given, half as often: what is
@@ -223,6 +243,8 @@ class FlowTask:
             shown: dict[str, Any] = {} if batch.window is None else {"window": batch.window}
             if batch.layout is not None:
                 shown["layout"] = batch.layout
+            if batch.draft is not None:
+                shown["draft"] = batch.draft
             (v,) = modules["transformer"](x, when, batch.text, tags=tags, return_dict=False, **shown)
         error = (v.float() - (batch.noise - batch.latents)).square()
         return error if batch.held is None else _of_free_frames(error, batch.held)
@@ -307,6 +329,7 @@ def windowed(batch: FlowBatch, size: tuple[int, int], seed: int, at: Sequence[Pl
         noise=cut(batch.noise),
         condition=None if batch.condition is None else cut(batch.condition),
         weight=None if batch.weight is None else cut(batch.weight),
+        draft=None if batch.draft is None else cut(batch.draft),
         window=Window(torch.tensor(rows), torch.tensor(columns), height // PATCH, width // PATCH),
     )
 

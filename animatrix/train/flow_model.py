@@ -21,6 +21,7 @@ from torch import nn
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.pipeline import AniMatrixPipeline
+from animatrix.model.draft import DraftArtist
 from animatrix.model.halving import halved
 from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import backbone
@@ -73,6 +74,8 @@ class FlowModel(Section):
         part_of_noise: the timesteps trained, e.g. one of Wan 2.2's two experts': [0.875, 1] or [0, 0.875].
         artist: a trained layout artist (:class:`~animatrix.model.layout.LayoutArtist`), for what is exported
             and for sample pictures: its folder.
+        draft_artist: a trained draft artist (:class:`~animatrix.model.draft.DraftArtist`), for a transformer
+            that takes drafts: its folder. Clips that are told their layout are shown its draft.
         layout: share of the clips that are told their layout (:mod:`animatrix.model.stand`), where the
             footage knows it; half of it where pictures are given.
         window: (width, height) in pixels, multiples of 16, of the part of each picture that a step shows;
@@ -109,6 +112,7 @@ class FlowModel(Section):
     told: Told = Told()
     part_of_noise: tuple[float, float] = (0.0, 1.0)
     artist: Path | None = None  # nothing where not given, as above
+    draft_artist: Path | None = None  # nothing where not given, as above
     layout: float | None = Field(default=None, ge=0, le=1)  # nothing where not given, as above
     window: tuple[PositiveInt, PositiveInt] | None = None  # nothing where not given, as above
     moving: float | None = Field(default=None, ge=0)  # nothing where not given, as above
@@ -147,7 +151,7 @@ class Parts:
         layout: how the backbone is told of given frames: nano's masks, or one of Wan's (see
             :mod:`animatrix.generate.conditioning`).
         expert: the component that a backbone of two experts is trained for.
-        artist: of layouts, where it has one.
+        artist: of layouts, and draft_artist, where it has them.
     """
 
     transformer: AniMatrixTransformer3DModel
@@ -158,6 +162,7 @@ class Parts:
     fixed_tags: TagEncoder | None = None
     expert: Literal["transformer", "transformer_2"] | None = None
     artist: LayoutArtist | None = None
+    draft_artist: DraftArtist | None = None
 
 
 def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
@@ -181,6 +186,7 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         "latent_spread": encoder.vae.config.get("latents_spread"),
     }
     config |= options | model.config
+    config["takes_draft"] = model.draft_artist is not None
     transformer = transformer_of(model, config, torch.float32)
     if model.weights is None:
         init_weights(transformer)
@@ -192,6 +198,7 @@ def build(model: FlowModel, seed: int, precision: str = "fp32") -> Parts:
         encoder,
         "nano" if takes_condition else "text",
         artist=None if model.artist is None else LayoutArtist.from_pretrained(model.artist),
+        draft_artist=None if model.draft_artist is None else DraftArtist.from_pretrained(model.draft_artist),
     )
 
 
@@ -258,6 +265,7 @@ def pipeline(
         transformer=cast(AniMatrixTransformer3DModel, modules["transformer"]),
         tag_encoder=cast(TagEncoder | None, modules.get("tag_encoder", parts.fixed_tags)),
         layout_artist=parts.artist,
+        draft_artist=parts.draft_artist,
         expand_timesteps=parts.layout == "expand",
         **usual,
     )

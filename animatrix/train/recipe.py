@@ -34,6 +34,7 @@ TASKS: dict[str, str] = {
     "autoencode": "animatrix.train.autoencode",
     "text": "animatrix.train.text",
     "layout": "animatrix.train.layouts",
+    "draft": "animatrix.train.drafts",
     "reward": "animatrix.prefer.reward_task",
     "policy": "animatrix.prefer.policy_task",
 }

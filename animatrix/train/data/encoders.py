@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.model.text import encode_text
+from animatrix.model.text import encode_text, load_text
 from animatrix.model.vae import AutoencoderNano, to_pixels
 
 NANO_SLOTS = 64
@@ -120,15 +120,8 @@ class NanoEncoder(_Frozen):
         Raises:
             AniMatrixError: MODEL_MISSING.
         """
-        from transformers import T5EncoderModel, T5Tokenizer
-
         need_folders(vae, text)
-        found = cls(
-            AutoencoderNano.from_pretrained(vae, torch_dtype=torch.float32),
-            T5Tokenizer.from_pretrained(Path(text) / "tokenizer"),
-            T5EncoderModel.from_pretrained(Path(text) / "text_encoder", dtype=torch.float32),
-            slots,
-        )
+        found = cls(AutoencoderNano.from_pretrained(vae, torch_dtype=torch.float32), *load_text(text), slots)
         found.folders = (Path(vae), Path(text))
         return found
 

@@ -54,6 +54,7 @@ class Item:
         text: [S,D], zero past the end.
         film: [C,F,h,w] latents of the first frame followed by grey, where the encoder makes them.
         layout: float32 [T,LAYOUT] of the frames shown, where known: see ``Card``.
+        key: its source and number in it, the same whenever it is shown.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Item:
     text: Tensor
     film: Tensor | None = None
     layout: Tensor | None = None
+    key: str = ""
 
 
 class Samples:
@@ -240,6 +242,7 @@ class Samples:
             tables["text"],
             film,
             layout,
+            f"{source.key}/{draw.index}",
         )
 
     def _ask(self, bucket: Bucket, draws: Sequence[Draw]) -> list[Job]:

@@ -14,7 +14,6 @@ import numpy as np
 from animatrix.errors import AniMatrixError
 from animatrix.knowledge import Directive
 from animatrix.synthetic import Corpus
-from animatrix.synthetic.layout import numbers_of
 from animatrix.train import draws
 from animatrix.train.data.cards import Card, amplitude, kind_of, percentile
 from animatrix.train.data.framing import fitted, kept_share
@@ -110,7 +109,7 @@ class SyntheticSource:
     def clip(self, index: int, shapes: Sequence[Bucket]) -> tuple[Card, list[np.ndarray]]:
         sample = self.corpus[index]
         deformation = percentile(amplitude(sample.truth))
-        layout = numbers_of(sample.truth.planes, sample.truth.poses)
+        layout = sample.truth.layout
         card = Card(
             index,
             f"{self.name}/{index}",

@@ -11,11 +11,14 @@ from animatrix import (
     AniMatrixPipeline,
     AniMatrixTransformer3DModel,
     Directive,
+    DraftArtist,
     LayoutArtist,
     TagEncoder,
 )
+from animatrix.generate.finish import finished
 from animatrix.generate.fitting import CANDIDATES, fitting_layout
 from animatrix.generate.guidance import guidance_weights
+from animatrix.model.draft import encoded
 from animatrix.model.stand import LAYOUT
 from animatrix.model.vae import to_pixels
 
@@ -204,7 +207,7 @@ def test_the_layout_is_taken_that_comes_nearest_to_what_is_given_or_none():
 
 def test_a_layout_artist_that_does_not_fit_is_refused(on_stand, tiny_pipeline):
     flat = on_stand.with_parts(transformer=tiny_pipeline.transformer)
-    with pytest.raises(AniMatrixError, match="stand"):
+    with pytest.raises(AniMatrixError, match="takes no layout"):
         run(flat, directive())
     other = on_stand.with_parts(layout_artist=LayoutArtist(width=16, depth=1, heads=2, text_dim=8))
     with pytest.raises(AniMatrixError, match="8 numbers a token"):
@@ -221,3 +224,50 @@ def test_a_pipeline_with_a_layout_artist_survives_a_folder(on_stand, tmp_path):
     back = AniMatrixPipeline.from_pretrained(tmp_path)
     d = directive(**TAGS)
     np.testing.assert_allclose(run(back, d), run(on_stand, d), atol=1e-5)
+
+
+def test_a_draft_is_made_of_the_layout_once_for_all_passes(on_stand, monkeypatch, tmp_path):
+    torch.manual_seed(0)
+    config = {k: v for k, v in on_stand.transformer.config.items() if not k.startswith("_")}
+    model = AniMatrixTransformer3DModel(**config | {"takes_draft": True}).eval()
+    torch.nn.init.constant_(model.cleanup.matte.bias, 0.0)
+    artist = DraftArtist(16, 2, frame=(32, 32), plate_size=(48, 64), width=8, hidden=8).eval()
+    artist.painted.random_(0, 256)
+    pipe = on_stand.with_parts(transformer=model, draft_artist=artist)
+    told, prepare = [], pipe.transformer.prepare
+
+    def preparing(*args, layout=None, draft=None, **rest):
+        told.append((layout, draft))
+        return prepare(*args, layout=layout, draft=draft, **rest)
+
+    monkeypatch.setattr(pipe.transformer, "prepare", preparing)
+    d, options = directive(**TAGS), {"guidance_scale": 3, "tag_guidance_scale": 5}
+    own = run(pipe, d, **options)
+    assert len(told) == 3 and all(torch.equal(draft, told[0][1]) for _, draft in told)
+    text = pipe._encode([d], "")[0]
+    again = encoded(pipe.vae, artist.draft(text, [d], told[0][0], own.shape[-3:-1]))
+    torch.testing.assert_close(told[0][1], again)
+    batched = run(pipe, d, batch_guidance=True, **options)
+    np.testing.assert_allclose(batched, own, atol=2e-3)
+    without = run(pipe, d, layout=torch.full_like(told[0][0], float("nan")), **options)
+    assert told[-1][1].isnan().all() and np.abs(without - own).mean() > 1e-4
+    pipe.save_pretrained(tmp_path, safe_serialization=True)
+    np.testing.assert_allclose(run(AniMatrixPipeline.from_pretrained(tmp_path), d, **options), own, atol=1e-5)
+    with pytest.raises(AniMatrixError, match="takes no draft"):
+        run(on_stand.with_parts(draft_artist=artist), d)
+
+
+def test_the_draft_is_shown_where_the_picture_kept_it_and_nothing_of_it_in_an_impact_frame():
+    torch.manual_seed(0)
+    draft = 0.5 * torch.randn(2, 3, 5, 16, 48)
+    returned = torch.nn.functional.avg_pool3d(draft, (1, 3, 3), 1, (0, 1, 1))
+    pixels = returned.clone()
+    pixels[0, :, 2] += 1.0  # a flash
+    pixels[0, :, 4, 4:12, 4:12] += 1.0  # a smear
+    draft[1] = float("nan")
+    found = finished(pixels, draft, returned)
+    torch.testing.assert_close(found[0, :, [0, 1, 3]], draft[0, :, [0, 1, 3]])
+    torch.testing.assert_close(found[0, :, 2], pixels[0, :, 2])
+    torch.testing.assert_close(found[0, :, 4, 6:10, 6:10], pixels[0, :, 4, 6:10, 6:10], rtol=0, atol=0.02)
+    torch.testing.assert_close(found[0, :, 4, :, 24:], draft[0, :, 4, :, 24:], rtol=0, atol=0.2)
+    assert torch.equal(found[1], pixels[1])

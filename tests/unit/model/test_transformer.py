@@ -10,17 +10,13 @@ from animatrix import Directive
 from animatrix.model import AniMatrixTransformer3DModel, TagEncoder, tracks
 from animatrix.model.cleanup import CleanUp
 from animatrix.model.stand import (
-    DEPTH,
     FAR,
     LAYOUT,
     POSE,
-    Art,
-    Plates,
     Stand,
     Window,
     by_latent,
     laid,
-    seen_at,
 )
 
 TINY = {
@@ -189,25 +185,10 @@ def test_poses_tell_each_latent_frame_and_no_place():
     assert (term[0, 3] - term[0, 2]).abs().mean() > 0.01
 
 
-def test_art_stays_where_it_is_painted_while_a_plane_moves_and_narratives_choose_it():
-    torch.manual_seed(0)
-    art, text = Art(12, 0.5), torch.randn(2, 5, 12)
-    path = torch.zeros(2, 3, 3)
-    path[:, 1, 0], path[:, 2, 1] = 2 / 6, -1 / 4  # two columns to the right, one row up
-    with torch.no_grad():
-        seen = art(text, *seen_at(path, 4, 6))
-        assert seen.shape == (2, 3, 4, 6, DEPTH)
-        torch.testing.assert_close(seen[:, 1, :, :-2], seen[:, 0, :, 2:], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(seen[:, 2, 1:], seen[:, 0, :-1], rtol=1e-4, atol=1e-5)
-        art.choice[-1].weight.normal_()
-        one, other = art(text, *seen_at(path, 4, 6))
-    assert (one - other).abs().mean() > 0.01
-
-
 def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
     torch.manual_seed(0)
-    stand, sheet = Stand(8), CleanUp(8, 8, 4, 4, (2, 2), 12, 2)
-    drive, text = torch.randn(2, 4, 8), torch.randn(2, 5, 12)
+    stand, sheet = Stand(8), CleanUp(8, 8, 4, 4, (2, 2), 2)
+    drive = torch.randn(2, 4, 8)
     top, left = [1, 3], [2, 0]
     window = Window(torch.tensor(top), torch.tensor(left), 6, 5)
     with torch.no_grad():
@@ -216,8 +197,8 @@ def test_a_part_of_a_picture_is_told_where_in_the_whole_it_stands():
         found = laid(layout_of(0.2 * torch.randn(2, 13, 3)))
         whole, part = stand(found, drive, 6, 5), stand(found, drive, 2, 3, window)
         looks, cut = (
-            sheet.sheet(drive, text, found, 12, 10).looks,
-            sheet.sheet(drive, text, found, 4, 6, window).looks,
+            sheet.sheet(drive, found, None, 12, 10).looks,
+            sheet.sheet(drive, found, None, 4, 6, window).looks,
         )
     for i, (y, x) in enumerate(zip(top, left, strict=True)):
         torch.testing.assert_close(part[i], whole[i, ..., y : y + 2, x : x + 3], rtol=1e-3, atol=1e-4)
@@ -301,27 +282,73 @@ def test_from_wan_shares_weights_and_refuses_a_foreign_config(wan):
         AniMatrixTransformer3DModel.from_wan(wan, tag_dim=16)
 
 
-def test_plates_are_looked_at_pixel_by_pixel_where_the_camera_is_and_chosen_by_the_narrative():
+@pytest.fixture
+def drafted():
     torch.manual_seed(0)
-    plates, text = Plates(12, (24, 48), (16, 32), 4, 4, 8), torch.randn(2, 5, 12)
-    plates.painted.random_(0, 256)
-    path = torch.zeros(2, 5, 3)
-    path[:, 3, 0], path[:, 4, 1] = 3 / 32, -2 / 16  # three pixels to the right, two up
+    return AniMatrixTransformer3DModel(
+        **TINY, tag_dim=16, on_stand=True, cleanup_width=8, takes_draft=True
+    ).eval()
+
+
+def test_a_draft_is_shown_to_those_that_have_one_and_stays_as_far_as_its_matte_lets_it(drafted, inputs):
+    x, t = inputs["hidden_states"].repeat(2, 1, 1, 1, 1), 0.7
+    many = inputs | {
+        "hidden_states": x,
+        "timestep": torch.tensor([1000 * t] * 2),
+        "encoder_hidden_states": inputs["encoder_hidden_states"].repeat(2, 1, 1),
+    }
+    draft = torch.randn(x.shape)
+    draft[1] = float("nan")
+    matte = drafted.cleanup.matte.bias
     with torch.no_grad():
-        seen = plates.shown(text, path, 4, 8, None)
-        assert seen.shape == (2, 5, 3, 16, 32)
-        share = plates.choice(text.mean(1)).softmax(1)
-        mixed = torch.einsum("bk,kchw->bchw", share, plates.painted / 127.5 - 1)
-        for t, (down, across) in ((0, (4, 8)), (3, (4, 11)), (4, (2, 8))):
-            there = mixed[:, :, down : down + 16, across : across + 32]
-            torch.testing.assert_close(seen[:, t], there, rtol=1e-3, atol=1e-4)
-        assert not plates(text, path, 4, 8).any()  # nothing is said at first
-        plates.out.weight.normal_()
-        term = plates(text, path, 4, 8)
-        assert term.shape == (2, 2, 4, 8, 8)
-        patch = seen[0, 1:5, :, 8:12, 4:8].flatten()  # of the second latent frame, third row, second column
-        torch.testing.assert_close(term[0, 1, 2, 1], plates.out.weight @ patch, rtol=1e-3, atol=1e-3)
-        window = Window(torch.tensor([1, 0]), torch.tensor([2, 1]), 2, 4)
-        part = plates(text, path, 2, 2, window)
-        torch.testing.assert_close(part[0], term[0, :, 2:4, 4:6], rtol=1e-3, atol=1e-3)
-        torch.testing.assert_close(part[1], term[1, :, :2, 2:4], rtol=1e-3, atol=1e-3)
+        matte.fill_(-50)
+        plain = drafted(**many).sample
+        torch.testing.assert_close(drafted(**many, draft=draft).sample, plain)  # shown, and not heard yet
+        matte.fill_(50)
+        over = drafted(**many, draft=draft).sample
+        torch.testing.assert_close(over[1], plain[1])
+        # Of noisy latents that the draft explains, the guess is the draft: so is the whole of a clip.
+        noise = torch.randn(x.shape[1:])
+        many["hidden_states"] = torch.stack([(1 - t) * draft[0] + t * noise, x[1]])
+        told = drafted(**many, draft=draft).sample
+        torch.testing.assert_close(many["hidden_states"][0] - t * told[0], draft[0], rtol=1e-3, atol=0.15)
+        given = drafted.prepare(many["encoder_hidden_states"], draft=draft)
+        rest = {k: v for k, v in many.items() if k != "encoder_hidden_states"}
+        assert torch.equal(drafted(**rest, encoder_hidden_states=given).sample, told)
+        matte.fill_(-50)
+        for way in (drafted.draft_embedding, drafted.cleanup.drafted):
+            torch.nn.init.normal_(way.weight)
+            if way is drafted.cleanup.drafted:
+                torch.nn.init.normal_(drafted.cleanup.out.weight)
+            seen = drafted(**many, draft=draft).sample
+            assert (seen[0] - drafted(**many).sample[0]).abs().mean() > 1e-3
+            torch.nn.init.zeros_(way.weight)
+    with pytest.raises(ValueError, match="no drafts"):
+        AniMatrixTransformer3DModel(**TINY, tag_dim=16)(**many, draft=draft)
+    with pytest.raises(ValueError, match="clean-up"):
+        AniMatrixTransformer3DModel(**TINY, tag_dim=16, takes_draft=True)
+
+
+@pytest.mark.parametrize("width", [0, 8])
+def test_a_checkpoint_without_drafts_opens_into_a_model_that_takes_them_and_says_the_same(
+    inputs, width, tmp_path
+):
+    from animatrix.model.loading import load_transformer
+
+    plain = AniMatrixTransformer3DModel(**TINY, tag_dim=16, on_stand=True, cleanup_width=width)
+    torch.manual_seed(1)
+    for part in (plain.cleanup,) if width else ():
+        torch.nn.init.normal_(part.out.weight)
+    plain.save_pretrained(tmp_path)
+    again = (
+        load_transformer(
+            tmp_path, TINY | {"tag_dim": 16, "on_stand": True, "takes_draft": True, "cleanup_width": 8}
+        )
+        .float()
+        .eval()
+    )
+    draft = torch.randn(inputs["hidden_states"].shape)
+    with torch.no_grad():
+        again.cleanup.matte.bias.fill_(-50)
+        said = again(**inputs, draft=draft).sample
+        torch.testing.assert_close(said, plain.eval()(**inputs).sample, rtol=1e-3, atol=1e-3)

@@ -10,7 +10,13 @@ import pytest
 import small_policy as small
 import torch
 
-from animatrix import Directive
+from animatrix import (
+    AniMatrixPipeline,
+    AniMatrixTransformer3DModel,
+    Directive,
+    DraftArtist,
+    LayoutArtist,
+)
 from animatrix.media import Clip
 from animatrix.prefer.aligned import ASKED, asked_of, held_out
 from animatrix.prefer.policy_data import KINDS, KNOWN_GAP, log_odds, scores_of, won
@@ -340,3 +346,28 @@ def test_a_directive_keeps_its_deformation_when_it_has_too_many_tags():
     assert isinstance(fewer, Directive) and sum(map(len, fewer.tags.values())) <= 5
     assert {f for f in asked.tags if f in KEPT_TAGS} <= set(fewer.tags)
     assert at_most(asked, 99) == asked
+
+
+def test_both_takes_of_a_set_are_painted_over_the_draft_of_their_layout(tmp_path, tiny_pipeline, cache):
+    torch.manual_seed(0)
+    config = {k: v for k, v in tiny_pipeline.transformer.config.items() if not k.startswith("_")}
+    added = {"on_stand": True, "cleanup_width": 8, "takes_draft": True}
+    artist = DraftArtist(16, 2, frame=(48, 64), plate_size=(64, 96), width=8, hidden=8)
+    artist.painted.random_(0, 256)
+    tiny_pipeline.with_parts(
+        transformer=AniMatrixTransformer3DModel(**config | added),
+        layout_artist=LayoutArtist(width=16, depth=1, heads=2, text_dim=16),
+        draft_artist=artist,
+    ).save_pretrained(tmp_path / "start", safe_serialization=True)
+    run = small.trainer(tmp_path / "run", tmp_path / "start", cache)
+    plan = run.task.plan(1)
+    batch = run.task.load(plan, plan.draws)
+    assert batch.draft.shape == batch.win.shape
+    known = batch.layout.isfinite().all(2).all(1)
+    assert torch.equal(batch.draft.isfinite().flatten(1).all(1), known) and known.any()
+    run.run()
+    again = AniMatrixPipeline.from_pretrained(tmp_path / "run/export")
+    assert torch.equal(again.draft_artist.painted, artist.painted)
+    rough = run.task.policy.reference["transformer"]
+    moved = again.transformer.float().cleanup.matte.weight - rough.cleanup.matte.weight
+    assert moved.abs().max() > 0

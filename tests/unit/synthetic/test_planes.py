@@ -11,7 +11,7 @@ import pytest
 from animatrix.knowledge import Directive
 from animatrix.model.stand import LAYOUT
 from animatrix.synthetic import Corpus, render
-from animatrix.synthetic.layout import POSE, numbers_of
+from animatrix.synthetic.layout import POSE
 from animatrix.synthetic.truth import Truth
 
 SHEET = (320, 192)  # pixels of a sheet twice as wide and high as the picture
@@ -100,5 +100,5 @@ def test_poses_are_held_as_long_as_drawings_and_a_layout_needs_no_drawing(shots)
     sample = corpus[4]
     directive, layout = corpus.laid_out(4)
     assert directive == sample.directive
-    np.testing.assert_array_equal(layout, numbers_of(sample.truth.planes, sample.truth.poses))
+    np.testing.assert_array_equal(layout, sample.truth.layout)
     assert layout.shape == (17, LAYOUT)

@@ -9,13 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from animatrix import AniMatrixPipeline
 from animatrix.knowledge import Directive
 from animatrix.model.stand import LAYOUT
 from animatrix.model.tags import TagBatch
 from animatrix.model.vae import TEMPORAL
 from animatrix.train.conditions import Told, in_words, shown_keyframes, told_tags
 from animatrix.train.engine import Trainer
-from animatrix.train.flow import MOST_MOVING, FlowTask, moving_weight
+from animatrix.train.flow import MOST_MOVING, FlowTask, moving_weight, windowed
 from animatrix.train.flow_model import FlowModel
 from animatrix.train.recipe import check_recipe, task_kind
 from animatrix.train.timesteps import shifted, timestep, unshifted
@@ -337,3 +338,38 @@ def test_layouts_are_told_where_they_are_known_and_half_as_often_with_pictures(r
     assert all(shares[False]) and shares[False]
     assert 0 < sum(shares[True]) < len(shares[True])
     assert task.parts.transformer.stand.pose_out.weight.grad.abs().sum() > 0
+
+
+def test_drafts_are_shown_to_those_that_are_told_their_layout_and_learned_from(recipe_of, tmp_path):
+    from animatrix.model.draft import DraftArtist
+
+    torch.manual_seed(0)
+    artist = DraftArtist(16, 2, frame=(32, 32), plate_size=(48, 64), width=8, hidden=8)
+    artist.painted.random_(0, 256)
+    artist.save_pretrained(tmp_path / "artist")
+    recipe = recipe_of(tmp_path / "run")
+    told = Told(neither=0, text_only=0, tags_only=0, thin=0, first_frame=0.5)
+    config = recipe.model.config | {"on_stand": True, "cleanup_width": 8}
+    model = recipe.model.model_copy(
+        update={"layout": 0.5, "told": told, "draft_artist": tmp_path / "artist", "config": config}
+    )
+    recipe = recipe.model_copy(update={"model": model})
+    task = FlowTask(recipe, torch.device("cpu"))
+    plan = next(p for p in map(task.plan, range(1, 40)) if p.bucket.frames > 1)
+    batch = task.load(plan, plan.draws)
+    assert batch.draft.shape == batch.latents.shape
+    known = batch.layout.isfinite().all(2).all(1)
+    assert torch.equal(batch.draft.isfinite().flatten(1).all(1), known) and known.any()
+    assert torch.equal(task.load(plan, plan.draws).draft.nan_to_num(), batch.draft.nan_to_num())
+    cut = windowed(batch, (2, 2), 0, [(1, place) for place in range(4)])
+    assert cut.draft.shape == cut.latents.shape
+    torch.nn.init.normal_(task.parts.transformer.cleanup.out.weight)
+    task.loss(task.modules(), batch).each.sum().backward()
+    cleanup = task.parts.transformer.cleanup
+    for part in (cleanup.drafted, cleanup.matte, task.parts.transformer.draft_embedding):
+        assert part.weight.grad.isfinite().all()
+    assert cleanup.matte.weight.grad.abs().sum() > 0
+    trainer = Trainer(recipe, task)
+    trainer.run()
+    again = AniMatrixPipeline.from_pretrained(tmp_path / "run/export")
+    assert torch.equal(again.draft_artist.painted, artist.painted) and again.transformer.config.takes_draft

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from animatrix.model.layout import LayoutArtist
+from animatrix.model.layout import PLACES, LayoutArtist
 from animatrix.synthetic import Corpus
 from animatrix.train.data.cards import windowed
 from animatrix.train.engine import Trainer
@@ -47,13 +47,15 @@ def test_batches_show_shots_and_beginnings_of_shots_as_they_are_laid_out(recipe)
         frames = batch.layouts.shape[1]
         lengths.add(frames)
         _, known = corpus.laid_out(plan.draws[0].index)
-        standard = task.artist.standard(torch.tensor(known[:frames]).float())
-        torch.testing.assert_close(batch.layouts[0], standard)
+        known = torch.tensor(known[None, :frames]).float()
+        torch.testing.assert_close(batch.layouts[:1], task.artist.standard(known))
+        torch.testing.assert_close(task.artist.laid_out(batch.layouts[:1]), known, rtol=1e-3, atol=1e-4)
         assert torch.equal(task.load(plan, plan.draws).noise, batch.noise)
     assert lengths == {9, 13, 17}
-    numbers = task.shots.layouts.flatten(0, 1)
-    spread = task.artist.standard(numbers).std(0)
-    assert spread.max() < 1.01 and np.isclose(spread.median(), 1, atol=0.01)
+    standard = task.artist.standard(task.shots.layouts)
+    for part in (standard[:, 0, :PLACES], standard[:, 1:, :PLACES].flatten(0, 1), standard[..., PLACES:]):
+        spread = part.flatten(0, -2).std(0)
+        assert spread.max() < 1.01 and np.isclose(spread.median(), 1, atol=0.01)
 
 
 def test_narratives_are_crossed_within_a_scene_where_all_tags_are_told(recipe):
@@ -83,3 +85,5 @@ def test_it_learns_and_is_exported_as_the_pipeline_reads_it(recipe, tmp_path):
     assert len(rows) >= 3
     net = LayoutArtist.from_pretrained(tmp_path / "run/export/layout_artist")
     assert net.config.width == 16 and len(net.config.mean) == len(net.config.spread)
+    with pytest.raises(ValueError, match="train it anew"):
+        LayoutArtist(width=16, depth=1, heads=2, mean=net.config.mean, spread=net.config.spread)

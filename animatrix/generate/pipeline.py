@@ -24,9 +24,9 @@ from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenizerBase, T5EncoderModel
 
 from animatrix.errors import AniMatrixError, Code
-from animatrix.generate.conditioning import MASK, Given, given_pictures, latent_statistics, layout_of
+from animatrix.generate.conditioning import given_pictures, latent_statistics, layout_of
 from animatrix.generate.finish import finished
-from animatrix.generate.fitting import fitting_layout
+from animatrix.generate.ground import Ground, laid
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import (
     check_finite,
@@ -37,8 +37,7 @@ from animatrix.generate.requests import (
 )
 from animatrix.generate.settled import settled
 from animatrix.knowledge import Directive
-from animatrix.model.draft import DraftArtist, encoded
-from animatrix.model.keyframes import empty_condition
+from animatrix.model.draft import DraftArtist
 from animatrix.model.layout import LayoutArtist
 from animatrix.model.presets import usual_size
 from animatrix.model.tags import TagEmbeds, TagEncoder
@@ -279,10 +278,7 @@ class AniMatrixPipeline(WanPipeline):
         else:
             latents = latents.to(device, torch.float32)
         given = given_pictures(kind, self.vae, pictures, latents, frames)
-        if layout is None and self.layout_artist is not None:
-            layout = self._layout(given, text, tags, directives, latents, timesteps[0], generator)
-        drafted = self._draft(text, directives, layout, (height, width))
-        draft = None if drafted is None else encoded(self.vae, drafted).to(latents)
+        ground = laid(self, layout, given, text, tags, directives, latents, timesteps[0], generator)
 
         states = {"none": (null_text, None), "text": (text, None), "full": (text, tags)}
         conditions: dict[tuple[int, str], Any] = {}
@@ -304,8 +300,7 @@ class AniMatrixPipeline(WanPipeline):
                     if key not in conditions:
                         conditions[key] = expert.prepare(
                             *_stacked([states[n] for n in names], image),
-                            layout=None if layout is None else layout.repeat(len(names), 1, 1),
-                            draft=None if draft is None else draft.repeat(len(names), 1, 1, 1, 1),
+                            **ground.told(len(names)),
                         )
                     count = len(names)
                     with expert.cache_context(key[1], **context):
@@ -322,7 +317,7 @@ class AniMatrixPipeline(WanPipeline):
                     for name in names:
                         if (late, name) not in conditions:
                             conditions[late, name] = expert.prepare(
-                                *_stacked([states[name]], image), layout=layout, draft=draft
+                                *_stacked([states[name]], image), **ground.told()
                             )
                         with expert.cache_context(name, **context):
                             velocity[name] = expert(
@@ -344,61 +339,19 @@ class AniMatrixPipeline(WanPipeline):
         if pictures and isinstance(self.vae, AutoencoderNano):
             latents = settled(self.vae, latents, pictures).to(latents)
         if pictures:  # what was given counts, not what was laid out for it
-            drafted = None
-        video = latents if output_type == "latent" else self._decoded(latents, output_type, drafted, draft)
+            ground = Ground()
+        video = latents if output_type == "latent" else self._decoded(latents, output_type, ground)
         self.maybe_free_model_hooks()
         return WanPipelineOutput(frames=video) if return_dict else (video,)
 
-    def _layout(
-        self,
-        given: Given,
-        text: Tensor,
-        tags: TagEmbeds | None,
-        directives: list[Directive],
-        latents: Tensor,
-        first: Tensor,
-        generator: Any,
-    ) -> Tensor:
-        """A layout [B,T,LAYOUT] of each directive: as drawn, or with pictures the one that fits them."""
-        assert self.layout_artist is not None
-
-        def draw() -> Tensor:
-            return self.layout_artist.draw(text, directives, directives[0].frames, generator)
-
-        if given.extra is None or not given.extra[:, :MASK].any():
-            return draw()
-        model, alone = self.any_expert, empty_condition(latents)
-        size = tuple(side * self.vae_scale_factor_spatial for side in latents.shape[-2:])
-
-        def guess(layout: Tensor) -> Tensor:
-            x = torch.cat([latents, alone], 1).to(model.dtype)
-            drawn = {"layout": layout}
-            if (rough := self._draft(text, directives, layout, (size[0], size[1]))) is not None:
-                drawn["draft"] = encoded(self.vae, rough).to(latents)
-            v = model(x, first.expand(len(x)), text, tags=tags, return_dict=False, **drawn)[0]
-            return latents - v
-
-        there = given.extra[:, :MASK].amax(1, keepdim=True) > 0
-        return fitting_layout(draw, guess, given.extra[:, MASK:], there)
-
-    def _draft(
-        self, text: Tensor, directives: list[Directive], layout: Tensor | None, size: tuple[int, int]
-    ) -> Tensor | None:
-        """The draft [B,3,T,H,W] of each layout; NaN where there is none."""
-        if layout is None or self.draft_artist is None:
-            return None
-        return self.draft_artist.draft(text, directives, layout, size)
-
-    def _decoded(
-        self, latents: Tensor, output_type: str, drafted: Tensor | None = None, draft: Tensor | None = None
-    ) -> Any:
+    def _decoded(self, latents: Tensor, output_type: str, ground: Ground | None = None) -> Any:
         """Pixels of final latents, by the operations and in the order of Wan's pipelines; finished over a
-        draft, where there is one, in pixels and latents.
+        draft, where there is one.
         """
         pixels = self._pixels(latents)
-        if drafted is not None and draft is not None:
-            returned = self._pixels(draft.nan_to_num()).to(pixels)
-            pixels = finished(pixels.float(), drafted.to(pixels.device), returned.float())
+        if ground is not None and ground.pixels is not None and ground.draft is not None:
+            returned = self._pixels(ground.draft.nan_to_num()).to(pixels)
+            pixels = finished(pixels.float(), ground.pixels.to(pixels.device), returned.float())
         return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
 
     def _pixels(self, latents: Tensor) -> Tensor:

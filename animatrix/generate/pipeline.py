@@ -340,18 +340,32 @@ class AniMatrixPipeline(WanPipeline):
             latents = settled(self.vae, latents, pictures).to(latents)
         if pictures:  # what was given counts, not what was laid out for it
             ground = Ground()
-        video = latents if output_type == "latent" else self._decoded(latents, output_type, ground)
+        kept = next(reversed(conditions.values())).matte  # of the pass that is told most
+        kept = None if kept is None else kept[-len(directives) :]
+        video = latents if output_type == "latent" else self._decoded(latents, output_type, ground, kept)
         self.maybe_free_model_hooks()
         return WanPipelineOutput(frames=video) if return_dict else (video,)
 
-    def _decoded(self, latents: Tensor, output_type: str, ground: Ground | None = None) -> Any:
+    def _decoded(
+        self,
+        latents: Tensor,
+        output_type: str,
+        ground: Ground | None = None,
+        matte: Tensor | None = None,
+    ) -> Any:
         """Pixels of final latents, by the operations and in the order of Wan's pipelines; finished over a
-        draft, where there is one.
+        draft by its matte [B,C,F,h,w], where there are both.
         """
         pixels = self._pixels(latents)
-        if ground is not None and ground.pixels is not None and ground.draft is not None:
+        if (
+            ground is not None
+            and ground.pixels is not None
+            and ground.draft is not None
+            and matte is not None
+        ):
             returned = self._pixels(ground.draft.nan_to_num()).to(pixels)
-            pixels = finished(pixels.float(), ground.pixels.to(pixels.device), returned.float())
+            drafted = ground.pixels.to(pixels.device)
+            pixels = finished(pixels.float(), drafted, returned.float(), matte.float())
         return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
 
     def _pixels(self, latents: Tensor) -> Tensor:

@@ -72,6 +72,7 @@ class Conditions:
     terms: Terms | None = None
     terms_shape: tuple[int, ...] = ()
     blocks: list[BlockContext] | None = None
+    matte: Tensor | None = None  # of the last forward: how far the draft stays, [B,C,F,h,w] in [0,1]
 
     def afresh(self) -> Conditions:
         """The same conditions, for one forward, nothing of it kept."""

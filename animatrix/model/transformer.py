@@ -477,6 +477,8 @@ class AniMatrixTransformer3DModel(ExtendedWan):
             output = precondition.velocity(output, noisy, timestep, spread)
         if given.draft is not None and matte is not None:
             output = precondition.laid_over(output, given.draft.to(output.device), matte, noisy, timestep)
+            if self._keeps(given):
+                given.matte = matte
         if not return_dict:
             return (output,)
         return Transformer2DModelOutput(sample=output)

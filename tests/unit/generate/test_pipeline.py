@@ -257,17 +257,22 @@ def test_a_draft_is_made_of_the_layout_once_for_all_passes(on_stand, monkeypatch
         run(on_stand.with_parts(draft_artist=artist), d)
 
 
-def test_the_draft_is_shown_where_the_picture_kept_it_and_nothing_of_it_in_an_impact_frame():
+def test_the_draft_is_shown_where_its_matte_left_it_and_nothing_of_it_in_an_impact_frame():
     torch.manual_seed(0)
-    draft = 0.5 * torch.randn(2, 3, 5, 16, 48)
+    draft = 0.5 * torch.randn(2, 3, 9, 16, 48)
     returned = torch.nn.functional.avg_pool3d(draft, (1, 3, 3), 1, (0, 1, 1))
-    pixels = returned.clone()
-    pixels[0, :, 2] += 1.0  # a flash
-    pixels[0, :, 4, 4:12, 4:12] += 1.0  # a smear
+    pixels = returned + 0.02
+    pixels[0, :, 6] += 1.0  # a flash, and the frames beside it in its latent frame
+    pixels[0, :, 3, :, :16] += 0.3  # a smear
     draft[1] = float("nan")
-    found = finished(pixels, draft, returned)
-    torch.testing.assert_close(found[0, :, [0, 1, 3]], draft[0, :, [0, 1, 3]])
-    torch.testing.assert_close(found[0, :, 2], pixels[0, :, 2])
-    torch.testing.assert_close(found[0, :, 4, 6:10, 6:10], pixels[0, :, 4, 6:10, 6:10], rtol=0, atol=0.02)
-    torch.testing.assert_close(found[0, :, 4, :, 24:], draft[0, :, 4, :, 24:], rtol=0, atol=0.2)
+    matte = torch.full((2, 4, 3, 2, 6), 0.95)
+    matte[0, :, 1, :, :1] = 0.1  # of frames 1 to 4, the left is the model's own
+    matte[0, :, 2] = 0.2  # and of 5 to 8, all
+    found = finished(pixels, draft, returned, matte)
+    torch.testing.assert_close(found[0, :, 0], draft[0, :, 0])
+    torch.testing.assert_close(found[0, :, 1:5, :, 16:], draft[0, :, 1:5, :, 16:])
+    torch.testing.assert_close(found[0, :, 1:5, :, :4], pixels[0, :, 1:5, :, :4])
+    torch.testing.assert_close(found[0, :, 6], pixels[0, :, 6])
+    torch.testing.assert_close(found[0, :, [5, 7, 8]], draft[0, :, [5, 7, 8]], rtol=0, atol=0.2)
+    assert (found[0, :, [5, 7, 8]] - draft[0, :, [5, 7, 8]]).abs().mean() < 0.02
     assert torch.equal(found[1], pixels[1])

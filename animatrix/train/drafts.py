@@ -24,6 +24,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from animatrix.knowledge import Directive
 from animatrix.model.draft import CEL_HIGH, CEL_LEFT, CEL_TOP, CEL_WIDE, GRADED, DraftArtist, meaning
 from animatrix.model.layout import LEAST_SPREAD
 from animatrix.model.stand import PLANES
@@ -122,7 +123,7 @@ class DraftTask:
         found: list[Cut] = []
         for number in everyday(corpus, data.clips):
             sample = corpus[number]
-            layout = corpus.laid_out(number)[1]
+            layout = sample.truth.layout
             assert layout is not None
             painters[number % data.scenes].add(sample.clip.frames, sample.truth.mask, layout)
             found.append(cut(sample.clip.frames, sample.truth.mask, layout, number, self.artist.sheet, data))
@@ -229,6 +230,11 @@ def _corpus(data: DraftData, split: str) -> Corpus:
     return Corpus(data.seed, split, data.size, data.frames, 24.0, data.world, scenes=data.scenes)
 
 
+def _plain(directive: Directive) -> bool:
+    """Whether nothing is done to figure or film."""
+    return all(directive.values(field) in ((), (value,)) for field, value in EVERYDAY.items())
+
+
 def everyday(corpus: Corpus, clips: int) -> Iterator[int]:
     """Items in everyday colours that do nothing to figure or film, by turns of the scenes: up to ``clips`` of
     each action in each.
@@ -238,7 +244,7 @@ def everyday(corpus: Corpus, clips: int) -> Iterator[int]:
         directive = corpus.request(number)
         if directive.values(GRADED) != ("natural",):
             continue
-        if any(directive.values(field) not in ((), (value,)) for field, value in EVERYDAY.items()):
+        if not _plain(directive):
             continue
         key = (number % corpus.scenes, directive.values("action")[0])
         if found[key] < clips and corpus.laid_out(number)[1] is not None:
@@ -321,7 +327,7 @@ def measure_grades(artist: DraftArtist, corpus: Corpus) -> None:
         if all(len(found) >= GRADED_CLIPS for found in pairs.values()):
             break
         directive, scene = corpus.request(number), number % corpus.scenes
-        if any(directive.values(field) not in ((), (value,)) for field, value in EVERYDAY.items()):
+        if not _plain(directive):
             continue
         palette = artist.config.palettes.index(directive.values(GRADED)[0])
         if len(pairs[scene, palette]) >= GRADED_CLIPS:

@@ -52,7 +52,7 @@ from animatrix.prefer.floor import change, passes, retention
 from animatrix.prefer.judging import load_judge
 from animatrix.prefer.passage import Passage, Way
 from animatrix.prefer.policy_recipe import SharedScenes
-from animatrix.prefer.samples import reward_of, sampler
+from animatrix.prefer.samples import PipelineSampler, reward_of
 from animatrix.prefer.sets import energy, to_planes
 from animatrix.prefer.shown import at_most
 from animatrix.synthetic.triplet import TripletCorpus
@@ -182,7 +182,7 @@ def fill(args: argparse.Namespace, models: Sequence[tuple[str, list[Path]]]) -> 
                 if key not in kept:
                     if pipe is None:
                         pipe = load(str(folder))
-                        sample = sampler(pipe, args.size, args.steps, args.guidance)
+                        sample = PipelineSampler(pipe, args.size, args.steps, args.guidance)
                     slots = pipe.transformer.config.tag_slots
                     both = held_out(0, "report", number, args.frames, args.size, args.scenes)
                     asked, plain = (at_most(d, slots) for d in both)

@@ -24,7 +24,7 @@ from animatrix.knowledge import Directive
 from animatrix.media import Clip
 from animatrix.media.door import written_whole
 from animatrix.prefer.aligned import ASKED, asked_of, held_out
-from animatrix.prefer.samples import sampler
+from animatrix.prefer.samples import PipelineSampler
 from animatrix.prefer.shown import at_most
 
 SHOWN = (
@@ -93,7 +93,9 @@ def main() -> None:
     for name, folders in args.model:
         pipe = load(str(folders[0]))
         directives = [at_most(d, pipe.transformer.config.tag_slots) for d in asked]
-        clips = sampler(pipe, size, args.steps, args.guidance, 4)(directives, [10 * n for n in numbers])
+        clips = PipelineSampler(pipe, size, args.steps, args.guidance, 4)(
+            directives, [10 * n for n in numbers]
+        )
         for what, clip in zip(SHOWN, clips, strict=True):
             looping(clip, folder / file_name(what, name), args.rate, args.quality)
     names = [name for name, _ in args.model]

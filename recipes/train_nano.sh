@@ -27,4 +27,7 @@ $BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_stand.yaml 
 # And a draft between them (docs/decisions/011-a-draft.md): from nano v1.1, `weights/nano` of commit 8fcada0.
 $BIN/animatrix train recipes/nano_draft.yaml
 $BIN/python recipes/nano_drafted.py weights/nano runs/nano5/start
-$BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_drafted.yaml    # its export: weights/nano
+$BIN/torchrun --nproc-per-node 2 -m animatrix.cli train recipes/nano_drafted.yaml    # its export: nano v1.2
+# And what a timesheet holds (docs/decisions/012-the-timesheet.md): the artists of nano v1.2, `weights/nano` of commit 0e77e51, with impact frames and shakes.
+$BIN/animatrix train recipes/nano_strikes.yaml    # its export/draft_artist: nano v1.3's
+$BIN/python recipes/nano_shakes.py weights/nano/layout_artist runs/nano6/layout_artist    # a layout artist trained anew has them

@@ -7,7 +7,8 @@ pixels. Where the model meant something else (a limb drawn out, a smear, another
 
 A latent frame stands for several frames, and an impact frame among them takes the matte of all. In a latent
 frame that is another picture altogether the pixels tell the frames apart: those that are nearly the draft
-after all are it.
+after all are it. Where the request says by tag and span which they are, they are struck instead
+(:mod:`animatrix.generate.ground`).
 """
 
 from __future__ import annotations

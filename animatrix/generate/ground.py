@@ -1,7 +1,8 @@
 """What a clip is painted on: the layout of a request, and its draft.
 
 A layout is drawn for each directive, unless it is given; where pictures are given, several, of which the one
-is taken that fits them. A draft is made of the layout, in pixels and in the autoencoder's latents.
+is taken that fits them. A draft is made of the layout, in pixels and in the autoencoder's latents; what was
+painted over it is finished by it, held with its drawings, and struck where impact frames are asked for.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import torch
 from torch import Tensor
 
 from animatrix.generate.conditioning import MASK, Given
+from animatrix.generate.finish import finished
 from animatrix.generate.fitting import fitting_layout
+from animatrix.generate.holds import held
 from animatrix.knowledge import Directive
-from animatrix.model.draft import encoded
+from animatrix.knowledge.timing import from_reference
+from animatrix.model.draft import IMPACT, Draft, DraftArtist, encoded, impacts_of
 from animatrix.model.keyframes import empty_condition
 from animatrix.model.tags import TagEmbeds
 
@@ -26,20 +30,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ground:
-    """layout [B,T,LAYOUT]; pixels [B,3,T,H,W] of its draft, in [-1,1], and their latents, draft [B,C,F,h,w],
-    NaN for clips without a layout; None of what the model does not take.
+    """layout [B,T,LAYOUT] of directives; its draft, by which artist, and in latents [B,C,F,h,w] of ``scale``
+    frames each, NaN for clips without a layout. None of what the model does not take.
     """
 
     layout: Tensor | None = None
-    pixels: Tensor | None = None
-    draft: Tensor | None = None
+    draft: Draft | None = None
+    latents: Tensor | None = None
+    artist: DraftArtist | None = None
+    directives: Sequence[Directive] = ()
+    scale: int = 1
 
     def told(self, passes: int = 1) -> dict[str, Tensor | None]:
         """As arguments of the transformer, for a batch of so many passes."""
         return {
             name: None if each is None else each.repeat(passes, *[1] * (each.ndim - 1))
-            for name, each in (("layout", self.layout), ("draft", self.draft))
+            for name, each in (("layout", self.layout), ("draft", self.latents))
         }
+
+
+def drawn(pipe: AniMatrixPipeline, directives: Sequence[Directive], generator: Any) -> Tensor | None:
+    """Layouts [B,T,LAYOUT] that the layout artist draws for directives of one length; nothing without one."""
+    if pipe.layout_artist is None:
+        return None
+    text = pipe._encode(list(directives), "")[0]
+    return pipe.layout_artist.draw(text, directives, directives[0].frames, generator)
 
 
 def laid(
@@ -66,8 +81,10 @@ def laid(
     def on(layout: Tensor | None) -> Ground:
         if layout is None or pipe.draft_artist is None:
             return Ground(layout)
-        pixels = pipe.draft_artist.draft(text, directives, layout, size)
-        return Ground(layout, pixels, encoded(pipe.vae, pixels).to(latents))
+        draft = pipe.draft_artist.draft(text, directives, layout, size)
+        seen = encoded(pipe.vae, draft.pixels).to(latents)
+        scale = pipe.vae_scale_factor_temporal
+        return Ground(layout, draft, seen, pipe.draft_artist, directives, scale)
 
     artist = pipe.layout_artist
     if layout is not None or artist is None:
@@ -87,3 +104,47 @@ def laid(
 
     there = given.extra[:, :MASK].amax(1, keepdim=True) > 0
     return on(fitting_layout(draw, guess, given.extra[:, MASK:], there))
+
+
+def finished_over(pixels: Tensor, ground: Ground, returned: Tensor, matte: Tensor) -> Tensor:
+    """Decoded pixels [B,3,T,H,W] as they are shown: the draft where the model left it, paint held with its
+    drawing, impact frames struck.
+
+    Args:
+        returned: the draft after a round trip through the autoencoder; matte: [B,C,F,h,w] in [0,1].
+    """
+    assert ground.layout is not None and ground.draft is not None and ground.artist is not None
+    draft = Draft(*(part.to(pixels.device) for part in ground.draft))
+    asked, frames, strikes = ground.directives, pixels.shape[2], ground.artist.strikes is not None
+    begins = begin(asked, frames, without=(IMPACT,) if strikes else ())
+    tinted = beside_impacts(asked, frames, ground.scale) if strikes else None
+    seen = finished(pixels, draft.pixels, returned, matte)
+    seen = held(seen, draft, ground.layout, begins, tinted)
+    struck = ground.artist.struck(Draft(seen, draft.cover), asked)
+    # Without a layout the impact frame was painted, and must not be struck twice.
+    known = draft.pixels.isfinite().flatten(1).all(1).view(-1, 1, 1, 1, 1)
+    return torch.where(known, struck, seen)
+
+
+def beside_impacts(directives: Sequence[Directive], frames: int, scale: int) -> Tensor:
+    """Which frames are impact frames or share a latent frame of ``scale`` frames with one, bool [B,T]."""
+    found = torch.zeros(len(directives), frames, dtype=torch.bool)
+    latent = (torch.arange(frames) + scale - 1) // scale
+    for row, directive in enumerate(directives):
+        struck = latent[list(impacts_of(directive, frames))].unique()
+        found[row] = torch.isin(latent, struck)
+    return found
+
+
+def begin(directives: Sequence[Directive], frames: int, without: Sequence[str] = ()) -> Tensor:
+    """In which frames something that a directive asks for with a span begins, or has ended, bool [B,T]; but
+    for some fields.
+    """
+    found = torch.zeros(len(directives), frames, dtype=torch.bool)
+    for row, directive in enumerate(directives):
+        for field, tags in directive.tags.items():
+            for span in (tag.span for tag in tags if field not in without):
+                if span is not None:
+                    first, last = from_reference(*span, directive.fps)
+                    found[row, [t for t in (first, last + 1) if t < frames]] = True
+    return found

@@ -25,8 +25,7 @@ from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenize
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.conditioning import given_pictures, latent_statistics, layout_of
-from animatrix.generate.finish import finished
-from animatrix.generate.ground import Ground, laid
+from animatrix.generate.ground import Ground, finished_over, laid
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import (
     check_finite,
@@ -357,15 +356,9 @@ class AniMatrixPipeline(WanPipeline):
         draft by its matte [B,C,F,h,w], where there are both.
         """
         pixels = self._pixels(latents)
-        if (
-            ground is not None
-            and ground.pixels is not None
-            and ground.draft is not None
-            and matte is not None
-        ):
-            returned = self._pixels(ground.draft.nan_to_num()).to(pixels)
-            drafted = ground.pixels.to(pixels.device)
-            pixels = finished(pixels.float(), drafted, returned.float(), matte.float())
+        if ground is not None and ground.latents is not None and matte is not None:
+            returned = self._pixels(ground.latents.nan_to_num()).to(pixels)
+            pixels = finished_over(pixels.float(), ground, returned.float(), matte.float())
         return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
 
     def _pixels(self, latents: Tensor) -> Tensor:

@@ -3,16 +3,22 @@
 Between layout and finished picture a studio has two departments. One paints the *background plate*, once,
 wider than the picture, for the camera to move over; the other draws *cels* of the figure, one for each pose
 on the timesheet. Laid over each other along the layout and photographed they make a draft of the shot: right
-in place, time and colour, without the light, effects, deformations and impact frames that make it the shot
-that was asked for. A video model told the draft (its latents, ``draft=`` of the transformer) need not find
+in place, time and colour, without the light, effects and deformations that make it the shot that was asked
+for. A video model told the draft (its latents, ``draft=`` of the transformer) need not find
 out again, at every step of a pan, what a tree looks like from there; what the draft lacks is its work.
 
     artist = DraftArtist.from_pretrained(folder / "draft_artist")
-    pixels = artist.draft(text, directives, layout, (96, 160))       # [B,3,T,H,W] in [-1,1]
+    draft = artist.draft(text, directives, layout, (96, 160))        # .pixels [B,3,T,H,W] in [-1,1]
+    artist.struck(draft, directives)                                 # with the impact frames asked for
+
+An *impact frame* is a frame of the draft struck: another picture for one to three frames, which no
+autoencoder that puts four frames into one latent frame keeps apart from its neighbours. It is for the
+picture, not for the video model.
 
 Plates are painted from clips by their layouts and not trained, as is the grade that each palette lays over
-them; what draws cels is a small network (:mod:`animatrix.train.drafts`). It has plates of a few scenes and
-the figures of those scenes: a library of a studio's own, not a model of the world.
+them; what draws cels and what strikes frames are small networks (:mod:`animatrix.train.drafts` and
+:mod:`animatrix.train.strikes`). It has plates of a few scenes and the figures of those scenes: a library of a
+studio's own, not a model of the world.
 
 Shapes: B directives, T frames, H x W pixels, S scenes, P palettes, N states of the narrative.
 """
@@ -20,7 +26,7 @@ Shapes: B directives, T frames, H x W pixels, S scenes, P palettes, N states of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,15 +35,28 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from animatrix.knowledge import Directive
+from animatrix.knowledge.timing import from_reference
 from animatrix.model.stand import POSE, laid, seen_at
 from animatrix.model.vae import AutoencoderNano
 
 GRADED = "palette"  # the field whose value is laid over a draft as a grade
+IMPACT = "impact_frame"
 CHOICE = 64  # width of what chooses scene and palette
 COARSE, CELL = 16, 4  # pixels of a cel's sheet that its coarsest and its finest grid count as one
 CEL_TOP, CEL_LEFT = -0.275, 0.2  # corner of a cel's sheet on the figure's plane, in sides of the picture
 CEL_HIGH, CEL_WIDE = 7 / 6, 0.6  # and its sides
 SMALLEST = 8  # channels a group
+FINE = 2  # pixels of a frame that its one grid counts as one, where it is struck
+POINTS = 13  # rays about the figure that what strikes frames is told of, and twice as many
+
+
+class Draft(NamedTuple):
+    """pixels [B,3,T,H,W] in [-1,1] and cover [B,1,T,H,W] of the cels, in [0,1]; NaN and zero for layouts that
+    are not known.
+    """
+
+    pixels: Tensor
+    cover: Tensor
 
 
 class CelBlock(nn.Module):
@@ -86,6 +105,48 @@ class Cels(nn.Module):
         return F.pixel_shuffle(self.out(F.silu(self.norm(x))), CELL)
 
 
+class Strikes(nn.Module):
+    """What an impact frame makes of a frame: lines, flats, rays about the figure.
+
+    Args:
+        values: how many impact frames there are; width: channels.
+    """
+
+    def __init__(self, values: int, width: int) -> None:
+        super().__init__()
+        self.widen = nn.Conv2d((4 + 7) * FINE**2, width, 3, padding=1)
+        self.blocks = nn.ModuleList(CelBlock(width, values) for _ in range(3))
+        self.norm = nn.GroupNorm(width // SMALLEST, width)
+        self.out = nn.Conv2d(width, 3 * FINE**2, 3, padding=1)
+
+    def forward(self, pixels: Tensor, cover: Tensor, values: Tensor) -> Tensor:
+        """Pixels [N,3,H,W], about in [0,1], of such pixels, the figure's cover [N,1,H,W] and which impact
+        frame, one-hot [N,V].
+        """
+        seen = torch.cat([2 * pixels - 1, cover, _about(cover)], 1)
+        x = self.widen(F.pixel_unshuffle(seen, FINE))
+        for block in self.blocks:
+            x = block(x, values)
+        return F.pixel_shuffle(self.out(F.silu(self.norm(x))), FINE) + 0.5
+
+
+def _about(cover: Tensor) -> Tensor:
+    """Where a pixel lies about the middle of what is covered [N,7,H,W]: across and down and how far, in
+    heights of the picture; sines and cosines of :data:`POINTS` rays and of twice as many.
+    """
+    h, w = cover.shape[-2:]
+    down = torch.arange(h, device=cover.device, dtype=cover.dtype)[:, None].expand(h, w)
+    across = torch.arange(w, device=cover.device, dtype=cover.dtype).expand(h, w)
+    # A little of everywhere: with nothing covered, the middle of the picture.
+    weight = cover[:, 0] + 1e-6
+    total = weight.sum((1, 2))
+    y, x = ((weight * at).sum((1, 2)) / total for at in (down, across))
+    y, x = (down - y[:, None, None]) / h, (across - x[:, None, None]) / h
+    angle = torch.atan2(y, x)
+    rays = [wave(n * angle) for n in (POINTS, 2 * POINTS) for wave in (torch.cos, torch.sin)]
+    return torch.stack([x, y, (x**2 + y**2).sqrt(), *rays], 1)
+
+
 class DraftArtist(ModelMixin, ConfigMixin):
     """See the module's text.
 
@@ -95,6 +156,7 @@ class DraftArtist(ModelMixin, ConfigMixin):
         plate_size, frame: (down, across) pixels of a plate, and of the picture at rest in its middle.
         width, hidden: see :class:`Cels`.
         mean, spread: of each of a pose's numbers, over what it was trained on: lists of POSE.
+        impacts: values of :data:`IMPACT` that a frame can be struck with; strike_width: channels of that.
     """
 
     _supports_gradient_checkpointing = False
@@ -113,6 +175,8 @@ class DraftArtist(ModelMixin, ConfigMixin):
         hidden: int = 192,
         mean: list[float] | None = None,
         spread: list[float] | None = None,
+        impacts: Sequence[str] = (),
+        strike_width: int = 32,
     ) -> None:
         super().__init__()
         self.register_buffer("painted", torch.full((scenes, 3, *plate_size), 128, dtype=torch.uint8))
@@ -125,6 +189,7 @@ class DraftArtist(ModelMixin, ConfigMixin):
             for share, side in zip((CEL_HIGH, CEL_WIDE), frame, strict=True)
         )
         self.cels = Cels(POSE + scenes, width, hidden, (down, across))
+        self.strikes = Strikes(len(impacts), strike_width) if impacts else None
 
     @property
     def sheet(self) -> tuple[int, int]:
@@ -186,8 +251,8 @@ class DraftArtist(ModelMixin, ConfigMixin):
     @torch.no_grad()
     def draft(
         self, text: Tensor, directives: Sequence[Directive], layout: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        """Pixels [B,3,T,H,W] in [-1,1] of layouts [B,T,LAYOUT]; NaN for those that are not known.
+    ) -> Draft:
+        """The draft of layouts [B,T,LAYOUT], without impact frames.
 
         Args:
             text: states of the narratives [B,N,text_dim], zero past the end.
@@ -201,7 +266,44 @@ class DraftArtist(ModelMixin, ConfigMixin):
         cover = cel[:, :, 3:].clamp(0, 1)
         pixels = plate * (1 - cover) + cel[:, :, :3].clamp(0, 1)
         finished = self.graded(pixels, scenes, palettes).clamp(0, 1).transpose(1, 2) * 2 - 1
-        return torch.where(found.known.bool()[:, None, None, None, None], finished, float("nan"))
+        known = found.known.bool()[:, None, None, None, None]
+        return Draft(
+            torch.where(known, finished, float("nan")), torch.where(known, cover.transpose(1, 2), 0.0)
+        )
+
+    @torch.no_grad()
+    def struck(self, draft: Draft, directives: Sequence[Directive]) -> Tensor:
+        """Pixels [B,3,T,H,W] of a draft with the impact frames that directives ask for by tag and span, as
+        far as this artist knows them.
+        """
+        out = draft.pixels.clone()
+        if self.strikes is None:
+            return out
+        dtype, values = self.strikes.out.weight.dtype, list(self.config.impacts)
+        for row, directive in enumerate(directives):
+            asked = {t: v for t, v in impacts_of(directive, out.shape[2]).items() if v in values}
+            if not asked:
+                continue
+            at = list(asked)
+            which = torch.tensor([values.index(v) for v in asked.values()], device=out.device)
+            found = self.strikes(
+                ((draft.pixels[row, :, at].transpose(0, 1) + 1) / 2).to(dtype),
+                draft.cover[row, :, at].transpose(0, 1).to(dtype),
+                F.one_hot(which, len(values)).to(dtype),
+            )
+            out[row, :, at] = found.float().clamp(0, 1).transpose(0, 1) * 2 - 1
+        return out
+
+
+def impacts_of(directive: Directive, frames: int) -> dict[int, str]:
+    """The impact frame that a directive asks for by tag and span in each of its frames, where it does."""
+    found: dict[int, str] = {}
+    for tag in directive.tags.get(IMPACT, ()):
+        if tag.value == "none" or tag.span is None:
+            continue
+        first, last = from_reference(*tag.span, directive.fps)
+        found |= dict.fromkeys(range(first, min(last + 1, frames)), tag.value)
+    return found
 
 
 @torch.no_grad()

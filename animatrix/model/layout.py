@@ -25,8 +25,10 @@ from torch import Tensor, nn
 
 from animatrix.knowledge import Directive
 from animatrix.model import tracks
+from animatrix.model.shake import Shakes, shaken
 from animatrix.model.stand import LAYOUT, PLANES
 from animatrix.model.tags import TagBatch, TagEncoder
+from animatrix.model.timesheet import exposed
 
 PERIODS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # frames; of what tells a frame its number
 LEVELS = (1.0, 0.9, 0.75, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05)  # of noise that its steps start from
@@ -71,6 +73,8 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         text_dim: of the narrative's states.
         mean, spread: of each of a layout's numbers, over what it was trained on; of places, of their steps
             from frame to frame: lists of LAYOUT. first_mean, first_spread: of places in the first frame.
+        shakes: values of ``camera_shake`` that have tracks; shake_tracks: how many each, and of how many
+            frames. What the network draws is steady.
         field_rows, value_rows, taxonomy_version: as of :class:`TagEncoder`.
     """
 
@@ -87,6 +91,8 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         spread: list[float] | None = None,
         first_mean: list[float] | None = None,
         first_spread: list[float] | None = None,
+        shakes: Sequence[str] = (),
+        shake_tracks: tuple[int, int] = (0, 0),
         field_rows: list[str] | None = None,
         value_rows: list[str] | None = None,
         taxonomy_version: str = "",
@@ -113,6 +119,7 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         self.level_in = nn.Sequential(nn.Linear(2 * len(PERIODS), width), nn.SiLU(), nn.Linear(width, width))
         self.text_in = nn.Linear(text_dim, width)
         self.blocks = nn.ModuleList(FrameBlock(width, heads) for _ in range(depth))
+        self.shaking = Shakes(shakes, *shake_tracks) if shakes else None
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, LAYOUT)
         nn.init.zeros_(self.out.weight)
@@ -174,7 +181,8 @@ class LayoutArtist(ModelMixin, ConfigMixin):
         frames: int,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Tensor:
-        """Layouts ``[B,frames,LAYOUT]`` of directives.
+        """Layouts ``[B,frames,LAYOUT]`` of directives, poses held as their timesheets say, camera shake
+        copied from a track.
 
         Args:
             text: states of the narratives [B,S,text_dim].
@@ -193,7 +201,10 @@ class LayoutArtist(ModelMixin, ConfigMixin):
             guess = self(x, x.new_full((len(x),), level), text.to(device), tags)
             # Along the straight line from here to the guess.
             x = guess + (x - guess) * (after / level)
-        return self.laid_out(guess)
+        laid = exposed(self.laid_out(guess), directives)
+        if self.shaking is None:
+            return laid
+        return shaken(laid, self.shaking.drawn(directives, frames, generators))
 
 
 def statistics(layouts: Tensor) -> dict[str, list[float]]:

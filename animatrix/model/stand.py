@@ -177,3 +177,12 @@ def waves(down: Tensor, across: Tensor, octaves: int) -> Tensor:
         for at in (down, across)
     )
     return torch.cat([d, a, d * a, d * a.roll(octaves, -1)], -1)
+
+
+def moved(pictures: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Pictures [N,C,H,W] of a plane that lay at ``before`` [3], as it lies at ``after``; edges repeated."""
+    down, across = (at[0, 0] for at in seen_at(after[None, None], *pictures.shape[-2:]))
+    right, below, size = before
+    y, x = (2 * (at - 0.5 - off) * (-size).exp() for at, off in ((down, below), (across, right)))
+    at = torch.stack([x, y], -1).expand(len(pictures), -1, -1, -1).to(pictures)
+    return nn.functional.grid_sample(pictures, at, padding_mode="border", align_corners=False)

@@ -96,7 +96,7 @@ def samples(recipe: _Policy, changes: Changes = None) -> None:
     from animatrix.generate.run import model_path, revision
     from animatrix.prefer.judging import load_judge
     from animatrix.prefer.policy import open_policy
-    from animatrix.prefer.samples import make_samples, sampler
+    from animatrix.prefer.samples import PipelineSampler, make_samples
 
     read = _read(recipe, changes, "policy")
     wanted = read.data.samples
@@ -109,7 +109,7 @@ def samples(recipe: _Policy, changes: Changes = None) -> None:
         pipe = policy.pipeline(modules)
         made = make_samples(
             read.data,
-            sampler(pipe, read.data.size, wanted.steps, wanted.guidance),
+            PipelineSampler(pipe, read.data.size, wanted.steps, wanted.guidance),
             judge,
             revision(model_path(str(read.model.start))),
             revision(read.model.reward),

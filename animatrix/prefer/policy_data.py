@@ -27,7 +27,7 @@ from animatrix.prefer.aligned import APART, ASKED, COUPLES, WANTS, AlignedSets, 
 from animatrix.prefer.amplitude import deformation_map
 from animatrix.prefer.merits import OVERALL, TAKES
 from animatrix.prefer.policy_recipe import PolicyData, PolicyVotes, SamplesRecipe, SetShares
-from animatrix.prefer.samples import Sampled, chance, clip_of_pair, read_manifest
+from animatrix.prefer.samples import Sampled, chance, clip_of_pair, layout_of_pair, read_manifest
 from animatrix.prefer.voted import RATE, at_rate
 from animatrix.prefer.votes import Vote, clips_in, read_votes, set_aside
 from animatrix.train import draws
@@ -164,9 +164,7 @@ class ClipPairs:
         try:
             return read_tables(kept)
         except Damage as error:
-            raise AniMatrixError(
-                Code.FILE_UNREADABLE, str(error), "remove it and run the same command again"
-            ) from None
+            raise _unreadable(error) from None
 
     def item(
         self,
@@ -186,15 +184,21 @@ class ClipPairs:
         )
 
 
+def _unreadable(error: Damage) -> AniMatrixError:
+    return AniMatrixError(Code.FILE_UNREADABLE, str(error), "remove it and run the same command again")
+
+
 class SamplePairs:
-    """Pairs of the model's own samples whose rewards differ by enough.
+    """Pairs of the model's own samples whose rewards differ by enough, told what they were painted on.
 
     Raises:
         AniMatrixError: FILE_MISSING, FILE_UNREADABLE, as :func:`read_manifest`.
     """
 
-    def __init__(self, samples: SamplesRecipe, clips: ClipPairs, conflicting: bool) -> None:
-        self.folder, self.clips = samples.folder, clips
+    def __init__(
+        self, samples: SamplesRecipe, clips: ClipPairs, conflicting: bool, drafts: Drafts | None = None
+    ) -> None:
+        self.folder, self.clips, self.drafts = samples.folder, clips, drafts
         self.rows: list[Sampled] = [
             row
             for row in read_manifest(samples.folder)
@@ -210,7 +214,20 @@ class SamplePairs:
         best, worst = (clip_of_pair(self.folder, row.number, which) for which in ("best", "worst"))
         scores = 100 * chance(win.reward), 100 * chance(lose.reward)
         name = f"samples {row.number}"
-        return self.clips.item(name, row.directive, (best, worst), row.gap, scores, row.conflict)
+        item = self.clips.item(name, row.directive, (best, worst), row.gap, scores, row.conflict)
+        path = layout_of_pair(self.folder, row.number)
+        if not path.exists():
+            return item
+        try:
+            item.layout = read_tables(path)["layout"]
+        except Damage as error:
+            raise _unreadable(error) from None
+        if self.drafts is not None:
+            told = f"{item.directive.canonical_json()} {item.layout.tolist()}".encode()
+            key = f"{SAMPLES}/{hashlib.blake2b(told, digest_size=12).hexdigest()}"
+            h, w = item.win.shape[-2:]
+            item.draft = self.drafts.latents(key, item.directive, item.text, item.layout, (h, w))
+        return item
 
 
 @dataclass(frozen=True)
@@ -303,7 +320,7 @@ class Pairs:
         self.others: dict[str, SamplePairs | VotePairs] = {}
         if data.samples is not None:
             clips = ClipPairs(data, encoder, SAMPLES)
-            self.others[SAMPLES] = SamplePairs(data.samples, clips, conflicting)
+            self.others[SAMPLES] = SamplePairs(data.samples, clips, conflicting, drafts)
         if data.votes is not None:
             self.others[VOTES] = VotePairs(data.votes, ClipPairs(data, encoder, VOTES), conflicting)
         for name, source in self.others.items():

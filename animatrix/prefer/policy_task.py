@@ -31,7 +31,7 @@ from animatrix.prefer.policy import export, open_policy
 from animatrix.prefer.policy_data import KINDS, PairItem, Pairs, SetPairs
 from animatrix.prefer.policy_loss import Errors, Told, policy_loss
 from animatrix.prefer.policy_recipe import PolicyData, PolicyModel
-from animatrix.prefer.samples import sampler
+from animatrix.prefer.samples import PipelineSampler
 from animatrix.prefer.shown import at_most, thinned
 from animatrix.train import draws
 from animatrix.train.attention import quick_attention
@@ -307,7 +307,7 @@ class PolicyTask:
     def _sample(self, modules: Mapping[str, nn.Module]) -> Sample:
         probe = self.model.probe
         pipe = self.policy.pipeline(modules)
-        return sampler(pipe, self.data.size, probe.steps, probe.guidance, probe.batch)
+        return PipelineSampler(pipe, self.data.size, probe.steps, probe.guidance, probe.batch)
 
     @torch.no_grad()
     def show(self, modules: Mapping[str, nn.Module], folder: Path, step: int) -> None:

@@ -2,8 +2,10 @@
 
     <folder>/000012.json            the record: directive, candidates with seeds and verdicts, who made them
     <folder>/000012-best.mkv, 000012-worst.mkv      lossless
+    <folder>/000012-layout.safetensors              what stands where in all of them, for a model on a stand
     <folder>/manifest.jsonl         all records, when all are made
 
+All candidates of a directive share its layout: what they differ in is then what the model that is tuned did.
 A record is written last, so that the same command goes on where it was cut off.
 """
 
@@ -13,7 +15,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -27,6 +29,7 @@ from animatrix.prefer.pairs import MATCHED, read_rows
 from animatrix.prefer.sets import energy
 from animatrix.prefer.shown import at_most
 from animatrix.prefer.votes import to_directive
+from animatrix.train.data.shards import write_tables
 
 if TYPE_CHECKING:
     from animatrix.prefer.judging import JudgeOfClips, Verdict
@@ -36,6 +39,18 @@ UNSURE = 0.2  # gap of integrity, in logits, below which it tells nothing
 MANIFEST = "manifest.jsonl"
 PLAIN = 5  # one in so many directives asks for nothing deformed
 FIRST = 1_000_000  # number of the first directive: no set of the renderer has it
+
+
+class Sampler(Protocol):
+    """Makes clips of directives with seeds, one each; ``layout`` [T,LAYOUT] is what stands where in all."""
+
+    def __call__(
+        self, directives: list[Directive], seeds: list[int], layout: torch.Tensor | None = None
+    ) -> list[Clip]: ...
+
+    def layout(self, directive: Directive, seed: int) -> torch.Tensor | None:
+        """A layout [T,LAYOUT], drawn with a seed; nothing of a model without a layout artist."""
+        ...
 
 
 class _Row(BaseModel):
@@ -163,9 +178,13 @@ def clip_of_pair(folder: Path, number: int, which: str) -> Path:
     return folder / f"{number:06d}-{which}.mkv"
 
 
+def layout_of_pair(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}-layout.safetensors"
+
+
 def make_samples(
     data: PolicyData,
-    sample: Callable[[list[Directive], list[int]], list[Clip]],
+    sample: Sampler,
     judge: JudgeOfClips,
     model: str,
     judged_by: str,
@@ -175,7 +194,6 @@ def make_samples(
     """Make and judge what is missing; returns how many directives were.
 
     Args:
-        sample: clips of directives with seeds, one each.
         model, judged_by: revisions of both, for the records; tags: the most that the model takes.
     """
     settings = data.samples
@@ -199,13 +217,16 @@ def make_samples(
         directive = at_most(plain if none else asked, tags)
         first = settings.seed + 1000 * number
         seeds = [first + i for i in range(settings.candidates)]
-        clips = sample([directive] * len(seeds), seeds)
+        layout = sample.layout(directive, first)
+        clips = sample([directive] * len(seeds), seeds, layout)
         row = record(
             number, "" if none else asked_of(FIRST + number), directive, clips, seeds, judge,
             model=model, judge=judged_by, steps=settings.steps, guidance=settings.guidance,
         )  # fmt: skip
         for which, place in (("best", row.best), ("worst", row.worst)):
             write_video(clips[place], clip_of_pair(settings.folder, number, which), lossless=True)
+        if layout is not None:
+            write_tables(layout_of_pair(settings.folder, number), {"layout": layout})
         with written_whole(path) as temporary:
             temporary.write_text(as_line(row) + "\n", "utf-8")
         made += 1
@@ -230,32 +251,45 @@ def read_manifest(folder: Path) -> list[Sampled]:
     return read_rows(path, Sampled)
 
 
-def sampler(
-    pipe: Any,
-    size: tuple[int, int],
-    steps: int | None = None,
-    guidance: float | None = None,
-    batch: int = 8,
-):
+class PipelineSampler:
     """What :func:`make_samples` takes, of a pipeline: each clip is what it would be alone. Without ``steps``
     and ``guidance``, as the model's clips are usually made.
     """
-    from animatrix.generate.run import clip_of
 
-    pipe.set_progress_bar_config(disable=True)
+    def __init__(
+        self,
+        pipe: Any,
+        size: tuple[int, int],
+        steps: int | None = None,
+        guidance: float | None = None,
+        batch: int = 8,
+    ) -> None:
+        self.pipe, self.size, self.steps, self.guidance, self.batch = pipe, size, steps, guidance, batch
+        pipe.set_progress_bar_config(disable=True)
 
-    def sample(directives: list[Directive], seeds: list[int]) -> list[Clip]:
+    def __call__(
+        self, directives: list[Directive], seeds: list[int], layout: torch.Tensor | None = None
+    ) -> list[Clip]:
+        from animatrix.generate.run import clip_of
+
         clips = []
-        for start in range(0, len(seeds), batch):
-            made = pipe(
-                directives[start : start + batch],
-                width=size[0],
-                height=size[1],
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-                generator=[torch.Generator().manual_seed(s) for s in seeds[start : start + batch]],
+        for start in range(0, len(seeds), self.batch):
+            some = slice(start, start + self.batch)
+            made = self.pipe(
+                directives[some],
+                width=self.size[0],
+                height=self.size[1],
+                num_inference_steps=self.steps,
+                guidance_scale=self.guidance,
+                layout=None if layout is None else layout.expand(len(seeds[some]), -1, -1),
+                generator=[torch.Generator().manual_seed(s) for s in seeds[some]],
             ).frames
             clips += [clip_of(frames) for frames in made]
         return clips
 
-    return sample
+    def layout(self, directive: Directive, seed: int) -> torch.Tensor | None:
+        from animatrix.generate.ground import drawn
+
+        with torch.no_grad():
+            found = drawn(self.pipe, [directive], torch.Generator().manual_seed(seed))
+        return None if found is None else found[0]

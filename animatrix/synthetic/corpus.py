@@ -170,6 +170,13 @@ class Corpus:
         planes, poses = (None, None) if needs_print(shot) else (planes_of(shot), poses_of(shot))
         return directive, numbers_of(planes, poses)
 
+    def shake(self, i: int) -> np.ndarray:
+        """How far the camera's shake moves the picture of item i in each frame ``float [T,2]``: right and
+        down, in sides of the picture.
+        """
+        shot, _ = self._shot(int(i))
+        return shot.path.shake / np.array(shot.size, float)
+
     def still(self, i: int) -> Still:
         """One frame of item i at a fraction of its cost; the frame is chosen by the item's own stream."""
         shot, rng = self._shot(int(i))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from animatrix.errors import AniMatrixError, Code, did_you_mean
 from animatrix.knowledge import Directive
+from animatrix.knowledge.exposure import HOLDS
 from animatrix.synthetic.actions import ACTIONS
 from animatrix.synthetic.camera import FOLLOW_SPEEDS, MOVES, SHAKES
 from animatrix.synthetic.devices import GROUNDS
@@ -26,7 +27,6 @@ from animatrix.synthetic.light_fx import LIGHTS
 from animatrix.synthetic.nature import NATURE
 from animatrix.synthetic.plates import MANNERS
 from animatrix.synthetic.powers import POWERS
-from animatrix.synthetic.sheet import HOLDS
 from animatrix.synthetic.symbols import SYMBOLS
 
 # shot_scale -> (figure height in frame heights, crown of the head from the top, enlargement of the set)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from animatrix.knowledge.exposure import drawing_ids
 from animatrix.synthetic import effects
 from animatrix.synthetic.camera import PARALLAX, relative
 from animatrix.synthetic.devices import GROUNDS, Ground, motion_lines
@@ -13,7 +14,6 @@ from animatrix.synthetic.failure import reshoot
 from animatrix.synthetic.layout import planes_of, poses_of
 from animatrix.synthetic.palette import CLOTH
 from animatrix.synthetic.scene import complete
-from animatrix.synthetic.sheet import drawing_ids
 from animatrix.synthetic.stand import lay_book, over, shoot
 from animatrix.synthetic.stunts import STUNT_EVENTS
 from animatrix.synthetic.timing import ids_of

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from animatrix.knowledge import Directive, Tag
+from animatrix.knowledge.exposure import expose
 from animatrix.synthetic.acting import EVERYDAY, TRAVELS, Beat
 from animatrix.synthetic.camera import TRACKING
 from animatrix.synthetic.design import Design, cast_design
@@ -27,7 +28,6 @@ from animatrix.synthetic.drawable import HOUR_OF_LIGHT, check_drawable
 from animatrix.synthetic.exaggerate import Asked
 from animatrix.synthetic.finish_plan import FinishPlan, plan_finish
 from animatrix.synthetic.places import PLACES, Place
-from animatrix.synthetic.sheet import expose
 from animatrix.synthetic.stunts import STUNT_HITS, STUNTS
 
 

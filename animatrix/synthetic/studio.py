@@ -14,6 +14,7 @@ import numpy as np
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.knowledge import Directive
+from animatrix.knowledge.exposure import expose
 from animatrix.media.clip import Clip
 from animatrix.synthetic.camera import CameraPath, film
 from animatrix.synthetic.company import company_of, lay_company
@@ -40,7 +41,6 @@ from animatrix.synthetic.places import PLACES, book_leaves
 from animatrix.synthetic.printing import needs_print, strike_print
 from animatrix.synthetic.retouch import Retouch, State, grey
 from animatrix.synthetic.scene import resolve, stream
-from animatrix.synthetic.sheet import expose
 from animatrix.synthetic.smear import blur_along, stack
 from animatrix.synthetic.stage import Layer, Stage
 from animatrix.synthetic.stand import lay_cel

@@ -1,10 +1,11 @@
-"""Nano's layout artist, from the studio's layouts: nothing is drawn for it, only laid out.
+"""Nano's layout artist, from the studio's layouts: nothing is drawn for it, only laid out. Camera shake is
+taken off what the network learns, and kept as tracks (:mod:`animatrix.model.shake`).
 
 A sample is the layout of a whole shot or of its first frames (as the flow task shows shots in shorter
 buckets), with parts of its directive left out as there. Loss: the mean absolute error of the standardised
 poses and of their steps, and of the places that steps lead to: a held drawing is held exactly, and a camera
 that stands still must not tremble by what hardly shows in a mean square. Of the steps of places, however, the
-mean square: a flow that guesses medians takes the middle of a shake, which is none, at every level.
+mean square: medians of steps do not add up to the middle of where they may lead.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from animatrix.knowledge import Directive
 from animatrix.model.layout import PLACES, LayoutArtist, statistics
+from animatrix.model.shake import SHAKE, onset, shaken
 from animatrix.model.stand import LAYOUT
 from animatrix.model.tags import TagBatch
 from animatrix.model.text import states_of
@@ -39,6 +40,7 @@ HELD_OUT = 256  # layouts of the tune split
 SHORTEST = 9  # frames that are shown of a shot
 WHOLE = 0.4  # share of samples that show all of it
 SLOTS = 64  # of a narrative
+TRACKS = 16  # most of each shake that are kept
 
 
 class LayoutModel(Section):
@@ -88,9 +90,12 @@ class LayoutData(Section):
 
 @dataclass
 class Laid:
-    """Shots: layouts [N,T,LAYOUT], text states [N,S,D], their directives, and which share a scene."""
+    """Shots: steady layouts [N,T,LAYOUT] and their shake [N,T,2], text states [N,S,D], their directives, and
+    which share a scene.
+    """
 
     layouts: Tensor
+    shakes: Tensor
     text: Tensor
     directives: list[Directive]
     scenes: list[tuple[int, ...]]
@@ -119,28 +124,31 @@ class LayoutTask:
         self.shots = self._laid("train")
         torch.manual_seed(recipe.seed)
         if self.model.start is not None:
-            self.artist = LayoutArtist.from_pretrained(self.model.start, torch_dtype=torch.float32)
+            artist = LayoutArtist.from_pretrained(self.model.start, torch_dtype=torch.float32)
         else:
             known = statistics(self.shots.layouts)
-            self.artist = LayoutArtist(
+            artist = LayoutArtist(
                 self.model.width, self.model.depth, text_dim=self.shots.text.shape[2], **known
             )
+        self.artist = with_tracks(artist, tracks_of(self.shots.directives, self.shots.shakes))
 
     def _laid(self, split: str) -> Laid:
         """The shots of a split that have a layout."""
         data: LayoutData = self.recipe.data
         layouts: list[Tensor] = []
+        shakes: list[Tensor] = []
         directives: list[Directive] = []
         scenes: list[tuple[int, ...]] = []
         for world in data.worlds:
             count = world.count if split == "train" else HELD_OUT // len(data.worlds)
-            for index, directive, layout in _shots(world, split, data, count):
-                layouts.append(torch.from_numpy(layout).float())
+            for index, directive, layout, shake in _shots(world, split, data, count):
+                layouts.append(layout)
+                shakes.append(shake)
                 directives.append(directive)
                 # Without shared scenes every shot has its own.
                 scenes.append((world.seed, index % world.scenes) if world.scenes else (len(scenes),))
         text = self._states([d.narrative for d in directives])
-        return Laid(torch.stack(layouts), text, directives, scenes)
+        return Laid(torch.stack(layouts), torch.stack(shakes), text, directives, scenes)
 
     def _states(self, texts: Sequence[str]) -> Tensor:
         return states_of(texts, self.model.text, SLOTS).to(torch.bfloat16)
@@ -245,8 +253,9 @@ class LayoutTask:
     @torch.no_grad()
     def probe(self, modules: Mapping[str, nn.Module]) -> dict[str, float]:
         """Held-out loss at three levels; and of layouts that are drawn: how far the middle of the picture
-        is off on the set and on the figure, in pixels of its width (median over shots of the mean over
-        frames), and by how much more it trembles than it should from one frame to the next (95th percentile).
+        is off on the set and on the figure, in pixels of its width (median over steady shots of the mean over
+        frames), and by how much more it trembles than it should from one frame to the next (95th percentile);
+        and how much it shakes where it should, drawn and asked (mean second difference, in pixels).
         """
         held, found = self._held_out, {}
         rows = list(range(len(held.directives)))
@@ -262,13 +271,13 @@ class LayoutTask:
         generator = draws.generator(self.recipe.seed, "drawn")
         drawn = artist.draw(held.text.float(), held.directives, held.layouts.shape[1], generator).cpu()
         size = torch.tensor([float(n) for n in self.recipe.data.size])
+        shaking = held.shakes.flatten(1).any(1)
         for n, name in enumerate(("set", "figure")):
-            off = (drawn - held.layouts)[..., 3 * n : 3 * n + 2] * size
+            off = (drawn - held.layouts)[~shaking, :, 3 * n : 3 * n + 2] * size
             found[f"off/{name}"] = off.norm(dim=2).mean(1).median().item()
             found[f"trembles/{name}"] = off.diff(dim=1).norm(dim=2).mean(1).quantile(0.95).item()
-        shaken = torch.tensor([d.values("camera_shake") not in ((), ("steady",)) for d in held.directives])
-        for name, layouts in (("drawn", drawn), ("asked", held.layouts)):
-            second = (layouts[shaken, :, :2] * size).diff(n=2, dim=1)
+        for name, layouts in (("drawn", drawn), ("asked", shaken(held.layouts, held.shakes))):
+            second = (layouts[shaking, :, :2] * size).diff(n=2, dim=1)
             found[f"shake/{name}"] = second.norm(dim=2).mean().item()
         poses = (drawn - held.layouts)[..., PLACES:]
         found["off/pose"] = poses.abs().mean((1, 2)).median().item()
@@ -288,17 +297,49 @@ class LayoutTask:
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
+def tracks_of(directives: Sequence[Directive], shakes: Tensor) -> dict[str, Tensor]:
+    """The first of the shakes [N,T,2] of each value of the tag [K,T,2], from where they set in."""
+    found: dict[str, list[Tensor]] = {}
+    for directive, shake in zip(directives, shakes, strict=True):
+        if shake.any():
+            start = onset(directive, len(shake))
+            track = torch.cat([shake[start:], shake.new_zeros(start, 2)])
+            found.setdefault(directive.values(SHAKE)[0], []).append(track)
+    return {value: torch.stack(tracks[:TRACKS]) for value, tracks in sorted(found.items())}
+
+
+def with_tracks(artist: LayoutArtist, tracks: Mapping[str, Tensor]) -> LayoutArtist:
+    """The layout artist with these shakes, as many of each, in place of its own."""
+    if not tracks:
+        return artist
+    count = min(len(each) for each in tracks.values())
+    frames = next(iter(tracks.values())).shape[1]
+    config = {k: v for k, v in artist.config.items() if not k.startswith("_")}
+    found = LayoutArtist(**config | {"shakes": list(tracks), "shake_tracks": [count, frames]})
+    kept = {k: v for k, v in artist.state_dict().items() if not k.startswith("shaking.")}
+    found.load_state_dict(kept, strict=False)
+    assert found.shaking is not None
+    found.shaking.tracks.copy_(torch.stack([each[:count] for each in tracks.values()]))
+    return found
+
+
 def _shots(
     world: LayoutWorld, split: str, data: LayoutData, count: int
-) -> Iterator[tuple[int, Directive, np.ndarray]]:
-    """The first ``count`` shots with their numbers, without those whose layout is not known."""
+) -> Iterator[tuple[int, Directive, Tensor, Tensor]]:
+    """The first ``count`` shots: number, directive, steady layout [T,LAYOUT], shake [T,2]; without those
+    whose layout is not known.
+    """
     from animatrix.synthetic import Corpus
 
     corpus = Corpus(world.seed, split, data.size, data.frames, 24.0, world.world, scenes=world.scenes)
     for index in range(count):
         directive, layout = corpus.laid_out(index)
         if layout is not None:
-            yield index, directive, layout
+            whole = torch.from_numpy(layout).float()
+            shake = torch.zeros(len(whole), 2)
+            if directive.values(SHAKE) not in ((), ("steady",)):
+                shake = torch.from_numpy(corpus.shake(index)).float()
+            yield index, directive, shaken(whole[None], -shake[None])[0], shake
 
 
 TASK = TaskKind(LayoutTask, LayoutModel, LayoutData)

@@ -35,6 +35,7 @@ TASKS: dict[str, str] = {
     "text": "animatrix.train.text",
     "layout": "animatrix.train.layouts",
     "draft": "animatrix.train.drafts",
+    "strikes": "animatrix.train.strikes",
     "reward": "animatrix.prefer.reward_task",
     "policy": "animatrix.prefer.policy_task",
 }

@@ -50,7 +50,7 @@ class Drafts:
         if path is not None and path.is_file():
             return load_file(path)["draft"]
         whole = (size[0] * SPATIAL, size[1] * SPATIAL)
-        pixels = self.artist.draft(text[None].float(), [directive], layout[None], whole)
+        pixels = self.artist.draft(text[None].float(), [directive], layout[None], whole).pixels
         found = encoded(self.encoder.vae, pixels)[0].bfloat16().cpu()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -245,7 +245,7 @@ def test_a_draft_is_made_of_the_layout_once_for_all_passes(on_stand, monkeypatch
     own = run(pipe, d, **options)
     assert len(told) == 3 and all(torch.equal(draft, told[0][1]) for _, draft in told)
     text = pipe._encode([d], "")[0]
-    again = encoded(pipe.vae, artist.draft(text, [d], told[0][0], own.shape[-3:-1]))
+    again = encoded(pipe.vae, artist.draft(text, [d], told[0][0], own.shape[-3:-1]).pixels)
     torch.testing.assert_close(told[0][1], again)
     batched = run(pipe, d, batch_guidance=True, **options)
     np.testing.assert_allclose(batched, own, atol=2e-3)

@@ -17,7 +17,9 @@ from animatrix import (
     DraftArtist,
     LayoutArtist,
 )
+from animatrix.errors import AniMatrixError
 from animatrix.media import Clip
+from animatrix.model.draft import encoded
 from animatrix.prefer.aligned import ASKED, asked_of, held_out
 from animatrix.prefer.policy_data import KINDS, KNOWN_GAP, log_odds, scores_of, won
 from animatrix.prefer.policy_recipe import SharedScenes
@@ -371,3 +373,56 @@ def test_both_takes_of_a_set_are_painted_over_the_draft_of_their_layout(tmp_path
     rough = run.task.policy.reference["transformer"]
     moved = again.transformer.float().cleanup.matte.weight - rough.cleanup.matte.weight
     assert moved.abs().max() > 0
+
+
+def test_samples_of_a_directive_share_their_layout_and_are_learned_over_its_draft(
+    tmp_path, tiny_pipeline, cache, reward
+):
+    import yaml
+
+    from animatrix.cli import main
+    from animatrix.prefer.samples import layout_of_pair, read_manifest
+    from animatrix.train.data.shards import read_tables
+
+    torch.manual_seed(0)
+    config = {k: v for k, v in tiny_pipeline.transformer.config.items() if not k.startswith("_")}
+    added = {"on_stand": True, "cleanup_width": 8, "takes_draft": True}
+    drawing = tiny_pipeline.with_parts(
+        transformer=AniMatrixTransformer3DModel(**config | added).eval(),
+        layout_artist=LayoutArtist(width=16, depth=1, heads=2, text_dim=16),
+        draft_artist=DraftArtist(16, 2, frame=(32, 32), plate_size=(48, 64), width=8, hidden=8),
+    )
+    drawing.save_pretrained(tmp_path / "drawing", safe_serialization=True)
+    start = tmp_path / "drawing"
+    content = small.recipe(tmp_path / "run", start, cache, model=small.model(start, reward))
+    folder = tmp_path / "own"
+    own = {"folder": str(folder), "directives": 2, "candidates": 3, "steps": 1, "least": 0.0, "share": 0.9}
+    content["data"]["samples"] = own
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(content))
+    assert main(["prefer", "samples", str(file)]) == 0
+    task = small.trainer(
+        tmp_path / "tuned",
+        start,
+        cache,
+        data=small.data(cache, samples=own),
+        batch=8,
+        model=small.model(start),
+    ).task
+    plan = task.plan(0)
+    drawn = [d for d in plan.draws if d.source == "samples"]
+    batch = task.load(plan, drawn[:2])
+    assert batch.layout.isfinite().all() and batch.draft.isfinite().all()
+    rows = task.pairs.others["samples"].rows
+    for place, draw in enumerate(drawn[:2]):
+        number = rows[draw.index].number
+        kept = read_tables(layout_of_pair(folder, number))["layout"]
+        torch.testing.assert_close(batch.layout[place], kept.float())
+        asked = next(row.directive for row in read_manifest(folder) if row.number == number)
+        text = task.policy.pipe._encode([asked], "")[0]
+        lone = task.policy.pipe.draft_artist.draft(text, [asked], kept[None], (48, 64)).pixels
+        seen = encoded(task.policy.pipe.vae, lone)[0]
+        torch.testing.assert_close(batch.draft[place], seen.bfloat16().float(), atol=0.05, rtol=0.05)
+    layout_of_pair(folder, number).write_bytes(b"nothing")
+    with pytest.raises(AniMatrixError, match=r"layout.*run the same command again"):
+        task.load(plan, drawn[:2])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from animatrix.model.layout import PLACES, LayoutArtist
+from animatrix.model.shake import shaken
 from animatrix.synthetic import Corpus
 from animatrix.train.data.cards import windowed
 from animatrix.train.engine import Trainer
@@ -48,6 +49,7 @@ def test_batches_show_shots_and_beginnings_of_shots_as_they_are_laid_out(recipe)
         lengths.add(frames)
         _, known = corpus.laid_out(plan.draws[0].index)
         known = torch.tensor(known[None, :frames]).float()
+        known = shaken(known, -torch.from_numpy(corpus.shake(plan.draws[0].index))[None, :frames].float())
         torch.testing.assert_close(batch.layouts[:1], task.artist.standard(known))
         torch.testing.assert_close(task.artist.laid_out(batch.layouts[:1]), known, rtol=1e-3, atol=1e-4)
         assert torch.equal(task.load(plan, plan.draws).noise, batch.noise)
@@ -56,6 +58,28 @@ def test_batches_show_shots_and_beginnings_of_shots_as_they_are_laid_out(recipe)
     for part in (standard[:, 0, :PLACES], standard[:, 1:, :PLACES].flatten(0, 1), standard[..., PLACES:]):
         spread = part.flatten(0, -2).std(0)
         assert spread.max() < 1.01 and np.isclose(spread.median(), 1, atol=0.01)
+
+
+def test_shakes_are_taken_off_what_is_learned_and_kept_from_where_they_set_in(recipe):
+    worlds = [recipe.data.worlds[0].model_copy(update={"count": 120})]
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"worlds": worlds})})
+    task = LayoutTask(recipe, torch.device("cpu"))
+    corpus = Corpus(51, "train", (160, 96), 17, 24.0, "little", scenes=2)
+    rows = [i for i, d in enumerate(task.shots.directives) if d.values("camera_shake") != ("steady",)]
+    row = next(i for i in rows if task.shots.directives[i].values("camera_shake") == ("screen_shake",))
+    number = [i for i in range(120) if corpus.laid_out(i)[1] is not None][row]
+    shaking = torch.from_numpy(corpus.laid_out(number)[1]).float()
+    steady = task.shots.layouts[row]
+    assert (shaking - steady)[:, :2].abs().max() > 1 / 160
+    assert steady[:, 1].diff(n=3).abs().mean() < 0.2 * shaking[:, 1].diff(n=3).abs().mean()
+    artist = task.artist
+    assert set(artist.config.shakes) == {"handheld", "screen_shake"}
+    tracks = artist.shaking.tracks[list(artist.config.shakes).index("screen_shake")]
+    assert tracks.shape == (artist.config.shake_tracks[0], 17, 2) and tracks[:, 0].abs().amax(1).min() > 0
+    ends = tracks.abs().flatten(2).amax(2)
+    assert (ends[:, 0] >= ends[:, -1]).all()
+    figures = task.probe(task.modules())
+    assert figures["shake/drawn"] > 0.3 * figures["shake/asked"] > 0
 
 
 def test_narratives_are_crossed_within_a_scene_where_all_tags_are_told(recipe):

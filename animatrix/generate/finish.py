@@ -7,15 +7,25 @@ pixels. Where the model meant something else (a limb drawn out, a smear, another
 
 A latent frame stands for several frames, and an impact frame among them takes the matte of all. In a latent
 frame that is another picture altogether the pixels tell the frames apart: those that are nearly the draft
-after all are it. Where the request says by tag and span which they are, they are struck instead
-(:mod:`animatrix.generate.ground`).
+after all are it.
+
+Then paint is held with its drawing (:mod:`animatrix.generate.holds`), and where the request says by tag and
+span which frames are impact frames, these are struck instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from animatrix.generate.ground import Ground
+from animatrix.generate.holds import held
+from animatrix.knowledge import Directive
+from animatrix.knowledge.timing import from_reference
+from animatrix.model.draft import IMPACT, Draft, impacts_of
 
 LEFT = (0.3, 0.6)  # matte at which nothing of the draft is shown, and at which nothing else is
 EVENT = (0.45, 0.7)  # mean matte of a latent frame that is another picture, and of one that is not
@@ -59,3 +69,47 @@ def _ramp(x: Tensor, ends: tuple[float, float]) -> Tensor:
 def _by_frame(x: Tensor, scale: int) -> Tensor:
     """Latent frames [B,F,h,w] as the frames they stand for, [B,1,T,h,w]; the first is one alone."""
     return torch.cat([x[:, :1], x[:, 1:].repeat_interleave(scale, 1)], 1)[:, None]
+
+
+def finish(pixels: Tensor, ground: Ground, returned: Tensor, matte: Tensor) -> Tensor:
+    """Decoded pixels [B,3,T,H,W] as they are shown: the draft where the model left it, paint held with its
+    drawing, impact frames struck.
+
+    Args:
+        returned: the draft after a round trip through the autoencoder; matte: [B,C,F,h,w] in [0,1].
+    """
+    assert ground.layout is not None and ground.draft is not None and ground.artist is not None
+    draft = Draft(*(part.to(pixels.device) for part in ground.draft))
+    asked, frames, strikes = ground.directives, pixels.shape[2], ground.artist.strikes is not None
+    begins = begin(asked, frames, without=(IMPACT,) if strikes else ())
+    tinted = beside_impacts(asked, frames, ground.scale) if strikes else None
+    seen = finished(pixels, draft.pixels, returned, matte)
+    seen = held(seen, draft, ground.layout, begins, tinted)
+    struck = ground.artist.struck(Draft(seen, draft.cover), asked)
+    # Without a layout the impact frame was painted, and must not be struck twice.
+    known = draft.pixels.isfinite().flatten(1).all(1).view(-1, 1, 1, 1, 1)
+    return torch.where(known, struck, seen)
+
+
+def beside_impacts(directives: Sequence[Directive], frames: int, scale: int) -> Tensor:
+    """Which frames are impact frames or share a latent frame of ``scale`` frames with one, bool [B,T]."""
+    found = torch.zeros(len(directives), frames, dtype=torch.bool)
+    latent = (torch.arange(frames) + scale - 1) // scale
+    for row, directive in enumerate(directives):
+        struck = latent[list(impacts_of(directive, frames))].unique()
+        found[row] = torch.isin(latent, struck)
+    return found
+
+
+def begin(directives: Sequence[Directive], frames: int, without: Sequence[str] = ()) -> Tensor:
+    """In which frames something that a directive asks for with a span begins, or has ended, bool [B,T]; but
+    for some fields.
+    """
+    found = torch.zeros(len(directives), frames, dtype=torch.bool)
+    for row, directive in enumerate(directives):
+        for field, tags in directive.tags.items():
+            for span in (tag.span for tag in tags if field not in without):
+                if span is not None:
+                    first, last = from_reference(*span, directive.fps)
+                    found[row, [t for t in (first, last + 1) if t < frames]] = True
+    return found

@@ -1,8 +1,7 @@
 """What a clip is painted on: the layout of a request, and its draft.
 
 A layout is drawn for each directive, unless it is given; where pictures are given, several, of which the one
-is taken that fits them. A draft is made of the layout, in pixels and in the autoencoder's latents; what was
-painted over it is finished by it, held with its drawings, and struck where impact frames are asked for.
+is taken that fits them. A draft is made of the layout, in pixels and in the autoencoder's latents.
 """
 
 from __future__ import annotations
@@ -15,12 +14,9 @@ import torch
 from torch import Tensor
 
 from animatrix.generate.conditioning import MASK, Given
-from animatrix.generate.finish import finished
 from animatrix.generate.fitting import fitting_layout
-from animatrix.generate.holds import held
 from animatrix.knowledge import Directive
-from animatrix.knowledge.timing import from_reference
-from animatrix.model.draft import IMPACT, Draft, DraftArtist, encoded, impacts_of
+from animatrix.model.draft import Draft, DraftArtist, encoded
 from animatrix.model.keyframes import empty_condition
 from animatrix.model.tags import TagEmbeds
 
@@ -104,47 +100,3 @@ def laid(
 
     there = given.extra[:, :MASK].amax(1, keepdim=True) > 0
     return on(fitting_layout(draw, guess, given.extra[:, MASK:], there))
-
-
-def finished_over(pixels: Tensor, ground: Ground, returned: Tensor, matte: Tensor) -> Tensor:
-    """Decoded pixels [B,3,T,H,W] as they are shown: the draft where the model left it, paint held with its
-    drawing, impact frames struck.
-
-    Args:
-        returned: the draft after a round trip through the autoencoder; matte: [B,C,F,h,w] in [0,1].
-    """
-    assert ground.layout is not None and ground.draft is not None and ground.artist is not None
-    draft = Draft(*(part.to(pixels.device) for part in ground.draft))
-    asked, frames, strikes = ground.directives, pixels.shape[2], ground.artist.strikes is not None
-    begins = begin(asked, frames, without=(IMPACT,) if strikes else ())
-    tinted = beside_impacts(asked, frames, ground.scale) if strikes else None
-    seen = finished(pixels, draft.pixels, returned, matte)
-    seen = held(seen, draft, ground.layout, begins, tinted)
-    struck = ground.artist.struck(Draft(seen, draft.cover), asked)
-    # Without a layout the impact frame was painted, and must not be struck twice.
-    known = draft.pixels.isfinite().flatten(1).all(1).view(-1, 1, 1, 1, 1)
-    return torch.where(known, struck, seen)
-
-
-def beside_impacts(directives: Sequence[Directive], frames: int, scale: int) -> Tensor:
-    """Which frames are impact frames or share a latent frame of ``scale`` frames with one, bool [B,T]."""
-    found = torch.zeros(len(directives), frames, dtype=torch.bool)
-    latent = (torch.arange(frames) + scale - 1) // scale
-    for row, directive in enumerate(directives):
-        struck = latent[list(impacts_of(directive, frames))].unique()
-        found[row] = torch.isin(latent, struck)
-    return found
-
-
-def begin(directives: Sequence[Directive], frames: int, without: Sequence[str] = ()) -> Tensor:
-    """In which frames something that a directive asks for with a span begins, or has ended, bool [B,T]; but
-    for some fields.
-    """
-    found = torch.zeros(len(directives), frames, dtype=torch.bool)
-    for row, directive in enumerate(directives):
-        for field, tags in directive.tags.items():
-            for span in (tag.span for tag in tags if field not in without):
-                if span is not None:
-                    first, last = from_reference(*span, directive.fps)
-                    found[row, [t for t in (first, last + 1) if t < frames]] = True
-    return found

@@ -25,7 +25,8 @@ from transformers import CLIPImageProcessor, CLIPVisionModel, PreTrainedTokenize
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.generate.conditioning import given_pictures, latent_statistics, layout_of
-from animatrix.generate.ground import Ground, finished_over, laid
+from animatrix.generate.finish import finish
+from animatrix.generate.ground import Ground, laid
 from animatrix.generate.guidance import guidance_weights, guided
 from animatrix.generate.requests import (
     check_finite,
@@ -358,7 +359,7 @@ class AniMatrixPipeline(WanPipeline):
         pixels = self._pixels(latents)
         if ground is not None and ground.latents is not None and matte is not None:
             returned = self._pixels(ground.latents.nan_to_num()).to(pixels)
-            pixels = finished_over(pixels.float(), ground, returned.float(), matte.float())
+            pixels = finish(pixels.float(), ground, returned.float(), matte.float())
         return self.video_processor.postprocess_video(pixels.float(), output_type=output_type)
 
     def _pixels(self, latents: Tensor) -> Tensor:

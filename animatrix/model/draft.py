@@ -279,19 +279,19 @@ class DraftArtist(ModelMixin, ConfigMixin):
         out = draft.pixels.clone()
         if self.strikes is None:
             return out
-        dtype, values = self.strikes.out.weight.dtype, list(self.config.impacts)
+        weight, values = self.strikes.out.weight, list(self.config.impacts)
         for row, directive in enumerate(directives):
             asked = {t: v for t, v in impacts_of(directive, out.shape[2]).items() if v in values}
             if not asked:
                 continue
             at = list(asked)
-            which = torch.tensor([values.index(v) for v in asked.values()], device=out.device)
+            which = torch.tensor([values.index(v) for v in asked.values()])
             found = self.strikes(
-                ((draft.pixels[row, :, at].transpose(0, 1) + 1) / 2).to(dtype),
-                draft.cover[row, :, at].transpose(0, 1).to(dtype),
-                F.one_hot(which, len(values)).to(dtype),
+                ((draft.pixels[row, :, at].transpose(0, 1) + 1) / 2).to(weight),
+                draft.cover[row, :, at].transpose(0, 1).to(weight),
+                F.one_hot(which, len(values)).to(weight),
             )
-            out[row, :, at] = found.float().clamp(0, 1).transpose(0, 1) * 2 - 1
+            out[row, :, at] = found.to(out).clamp(0, 1).transpose(0, 1) * 2 - 1
         return out
 
 

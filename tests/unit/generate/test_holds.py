@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from animatrix import Directive
-from animatrix.generate.ground import begin, beside_impacts
+from animatrix.generate.finish import begin, beside_impacts
 from animatrix.generate.holds import held
 from animatrix.model.draft import Draft
 from animatrix.model.stand import LAYOUT, moved

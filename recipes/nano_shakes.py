@@ -11,9 +11,7 @@ from pathlib import Path
 import torch
 
 from animatrix.model.layout import LayoutArtist
-from animatrix.model.shake import SHAKE
-from animatrix.synthetic import Corpus
-from animatrix.train.layouts import LayoutData, tracks_of, with_tracks
+from animatrix.train.layouts import LayoutData, shots_of, tracks_of, with_tracks
 from animatrix.train.recipe import load_recipe
 
 RECIPE = Path(__file__).with_name("nano_layout.yaml")
@@ -23,11 +21,8 @@ ITEMS = 2048  # of the first world, looked through
 def main(old: Path, new: Path) -> None:
     data = load_recipe(RECIPE).data
     assert isinstance(data, LayoutData)
-    world = data.worlds[0]
-    corpus = Corpus(world.seed, "train", data.size, data.frames, 24.0, world.world, scenes=world.scenes)
-    asked = [(i, d) for i in range(ITEMS) if (d := corpus.request(i)).values(SHAKE) not in ((), ("steady",))]
-    shakes = torch.stack([torch.from_numpy(corpus.shake(i)).float() for i, _ in asked])
-    tracks = tracks_of([d for _, d in asked], shakes)
+    _, directives, _, shakes = zip(*shots_of(data.worlds[0], "train", data, ITEMS), strict=True)
+    tracks = tracks_of(directives, torch.stack(shakes))
     artist = with_tracks(LayoutArtist.from_pretrained(old, torch_dtype=torch.float32), tracks)
     artist.eval().save_pretrained(new, safe_serialization=True)
 

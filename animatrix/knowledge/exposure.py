@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-REFERENCE_FPS = 24.0
+from animatrix.knowledge.timing import REFERENCE_RATE
+
 # frames a drawing is held, counted at 24 fps; None holds one drawing for good
 HOLDS: dict[str, int | None] = {"ones": 1, "twos": 2, "threes": 3, "fours_or_slower": 4, "still": None}
 
@@ -29,7 +30,7 @@ def expose(spans: list[tuple[str, int, int]], frames: int, fps: float, slow_hold
         hold = HOLDS[kind[t]]
         if kind[t] == "fours_or_slower":
             hold = slow_hold
-        slot = 0 if hold is None else int((t - start) * REFERENCE_FPS / fps / hold + 1e-6)
+        slot = 0 if hold is None else int((t - start) * REFERENCE_RATE / fps / hold + 1e-6)
         out[t] = t if slot != tick else out[t - 1]
         tick = slot
     return out

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from animatrix.errors import AniMatrixError, Code
 from animatrix.model.key_names import first_wrong_key
+from animatrix.model.parts import arguments
 
 # What diffusers would accept and run wrong: each was run on stock Wan.
 REFUSED_CACHES = {
@@ -48,8 +49,7 @@ class ExtendedWan(WanTransformer3DModel):
         Raises:
             ValueError: if a weight of ``wan`` has no place here, or one here was not filled.
         """
-        config = {k: v for k, v in wan.config.items() if not k.startswith("_")}
-        model = cls.from_state({**config, **tag_options}, wan.state_dict())
+        model = cls.from_state({**arguments(wan.config), **tag_options}, wan.state_dict())
         model.rope = wan.rope  # not in the state dict, and perhaps on another device
         return model.train(wan.training)
 

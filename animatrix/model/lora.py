@@ -28,6 +28,7 @@ from animatrix.errors import AniMatrixError, Code
 from animatrix.media.door import written_whole
 from animatrix.model.key_names import first_wrong_key, original_name
 from animatrix.model.loading import opened
+from animatrix.model.parts import arguments
 from animatrix.model.tags import TagEncoder
 from animatrix.model.transformer import TAG_PATHS, AniMatrixTransformer3DModel
 
@@ -175,8 +176,7 @@ def _encoder_of(file: Path, notes: dict[str, str]) -> TagEncoder:
     """A new encoder with the rows that a tag file says."""
     try:
         config = json.loads(notes[_ENCODER_CONFIG])
-        config = {k: v for k, v in config.items() if not k.startswith("_")}
-        fresh = TagEncoder(**config)
+        fresh = TagEncoder(**arguments(config))
     except (KeyError, ValueError, TypeError) as e:
         raise AniMatrixError(Code.MODEL_MISMATCH, f"{file} does not say its taxonomy rows ({e})") from None
     fresh.check_rows()

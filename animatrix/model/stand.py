@@ -179,10 +179,18 @@ def waves(down: Tensor, across: Tensor, octaves: int) -> Tensor:
     return torch.cat([d, a, d * a, d * a.roll(octaves, -1)], -1)
 
 
+def shown_at(down: Tensor, across: Tensor, path: Tensor) -> Tensor:
+    """The way back of :func:`seen_at`: where pictures of a plane's ``path`` [N,3] show places of it, ``down``
+    and ``across``, that broadcast to [N,h,w]. Across and down, from -1 to 1 over the picture: ``[N,h,w,2]``.
+    """
+    right, below, size = path[:, None, None].unbind(-1)
+    y, x = (2 * (at - 0.5 - away) * (-size).exp() for at, away in ((down, below), (across, right)))
+    return torch.stack(torch.broadcast_tensors(x, y), -1)
+
+
 def moved(pictures: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """Pictures [N,C,H,W] of a plane that lay at ``before`` [3], as it lies at ``after``; edges repeated."""
-    down, across = (at[0, 0] for at in seen_at(after[None, None], *pictures.shape[-2:]))
-    right, below, size = before
-    y, x = (2 * (at - 0.5 - off) * (-size).exp() for at, off in ((down, below), (across, right)))
-    at = torch.stack([x, y], -1).expand(len(pictures), -1, -1, -1).to(pictures)
+    down, across = seen_at(after[None, None], *pictures.shape[-2:])
+    at = shown_at(down[0], across[0], before[None])
+    at = at.expand(len(pictures), -1, -1, -1).to(pictures)
     return nn.functional.grid_sample(pictures, at, padding_mode="border", align_corners=False)

@@ -19,7 +19,6 @@ deterministic: there is no posterior to sample.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -31,6 +30,7 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from animatrix.model.parts import arguments
 from animatrix.model.precondition import Spread
 
 TEMPORAL = 4  # frames per latent frame
@@ -111,11 +111,6 @@ def half_whitened(std: Tensor) -> Tensor:
     """
     scale = std.sqrt()
     return scale * (std / scale).square().mean().sqrt()
-
-
-def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a constructor. (``from_config`` leaves out what was registered after the defaults were taken.)"""
-    return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 class AutoencoderNano(ModelMixin, ConfigMixin):
@@ -255,7 +250,7 @@ class AutoencoderNano(ModelMixin, ConfigMixin):
         config: dict[str, Any] = dict(self.config) | {name: self.config[name][:count] for name in names}
         if config["latents_spread"] is not None:
             config["latents_spread"] = [row[:count] for row in config["latents_spread"]]
-        narrow = AutoencoderNano(**{**_arguments(config), "z_dim": count})
+        narrow = AutoencoderNano(**{**arguments(config), "z_dim": count})
         state = self.state_dict()
         for name in ("analysis", "enc_out"):
             state |= {key: value[:count] for key, value in state.items() if key.startswith(f"{name}.")}

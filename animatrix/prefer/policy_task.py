@@ -37,7 +37,6 @@ from animatrix.train import draws
 from animatrix.train.attention import quick_attention
 from animatrix.train.conditions import Place, film_condition
 from animatrix.train.data.drafted import Drafts
-from animatrix.train.data.encoders import NanoEncoder
 from animatrix.train.plan import Bucket, Draw, StepPlan
 from animatrix.train.recipe import Recipe, TaskKind
 from animatrix.train.task import Losses, to_device
@@ -91,9 +90,8 @@ class PolicyTask:
         for module in frozen:
             module.to(device)
         ours = self.model.objective.name == "ours"
-        artist, encoder, drafts = self.policy.pipe.draft_artist, self.policy.encoder, None
-        if artist is not None and isinstance(encoder, NanoEncoder):
-            drafts = Drafts(artist, encoder, Path(self.data.cache))
+        encoder = self.policy.encoder
+        drafts = Drafts.of(self.policy.pipe.draft_artist, encoder, Path(self.data.cache))
         self.pairs = Pairs(self.data, encoder, recipe.seed, not ours, drafts)
         self.tune = SetPairs(self.data, "tune", encoder, drafts)
         judge = None

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from animatrix.knowledge import Directive
 from animatrix.model.draft import CEL_HIGH, CEL_LEFT, CEL_TOP, CEL_WIDE, GRADED, DraftArtist, meaning
 from animatrix.model.layout import LEAST_SPREAD
-from animatrix.model.stand import PLANES
+from animatrix.model.stand import PLANES, shown_at
 from animatrix.model.text import states_of
 from animatrix.synthetic.drawable import RENDERABLE
 from animatrix.train import draws
@@ -96,7 +96,26 @@ class DraftBatch:
     scenes: Tensor
 
 
-class DraftTask:
+class ArtistTask:
+    """What trainings of a draft artist share: it is trained and exported, and there is no state besides."""
+
+    artist: DraftArtist
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"draft_artist": self.artist}
+
+    def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
+        artist = modules["draft_artist"]
+        assert isinstance(artist, DraftArtist)
+        artist.eval().save_pretrained(folder / "draft_artist", safe_serialization=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class DraftTask(ArtistTask):
     """See the module's text."""
 
     name = "draft"
@@ -105,7 +124,7 @@ class DraftTask:
         self.recipe, self.device = recipe, device
         model: DraftModel = recipe.model
         data: DraftData = recipe.data
-        corpus = _corpus(data, "train")
+        corpus = corpus_of(data, "train")
         frame = (data.size[1], data.size[0])
         torch.manual_seed(recipe.seed)
         self.artist = DraftArtist(
@@ -136,7 +155,7 @@ class DraftTask:
         )
         measure_grades(self.artist, corpus)
         self.chosen = teach_choices(self.artist, corpus, model.text)
-        held = _corpus(data, "tune")
+        held = corpus_of(data, "tune")
         self.held = _joined(
             [
                 cut(s.clip.frames, s.truth.mask, layout, n, self.artist.sheet, data)
@@ -145,9 +164,6 @@ class DraftTask:
                 if layout is not None
             ]
         )
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"draft_artist": self.artist}
 
     def plan(self, step: int) -> StepPlan:
         rng = draws.rng(self.recipe.seed, "draft", step)
@@ -213,18 +229,8 @@ class DraftTask:
         plates = torch.cat(list(self.artist.painted.permute(0, 2, 3, 1)))
         cv2.imwrite(str(folder / "plates.png"), plates.numpy()[..., ::-1])
 
-    def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
-        artist = modules["draft_artist"]
-        assert isinstance(artist, DraftArtist)
-        artist.eval().save_pretrained(folder / "draft_artist", safe_serialization=True)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
-
-
-def _corpus(data: DraftData, split: str) -> Corpus:
+def corpus_of(data: DraftData, split: str) -> Corpus:
     from animatrix.synthetic import Corpus
 
     return Corpus(data.seed, split, data.size, data.frames, 24.0, data.world, scenes=data.scenes)
@@ -297,12 +303,9 @@ def cut(
     _, first = np.unique(layout[:, n:], axis=0, return_index=True)
     chosen = np.sort(first)[np.unique(np.linspace(0, len(first) - 1, DRAWINGS).astype(int))]
     rows = torch.from_numpy(layout[chosen]).float()
-    right, below, zoom = rows[:, 3:6].T[:, :, None, None]
     down, across = ((torch.arange(side) + 0.5) / side for side in sheet)
     down, across = CEL_TOP + CEL_HIGH * down[:, None], CEL_LEFT + CEL_WIDE * across
-    # From the sheet to the picture, the way back of ``stand.seen_at``.
-    y, x = (2 * (at - 0.5 - away) * (-zoom).exp() for at, away in ((down, below), (across, right)))
-    at = torch.stack(torch.broadcast_tensors(x, y), -1)
+    at = shown_at(down, across, rows[:, 3:6])
     cover = torch.from_numpy(mask[chosen]).float()[:, None]
     colour = torch.from_numpy(frames[chosen]).permute(0, 3, 1, 2) / 255 * cover
     cels = nn.functional.grid_sample(torch.cat([colour, cover], 1), at, align_corners=False)

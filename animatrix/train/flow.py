@@ -35,7 +35,6 @@ from animatrix.train.conditions import (
 )
 from animatrix.train.curriculum import CurriculumRecipe
 from animatrix.train.data.drafted import Drafts
-from animatrix.train.data.encoders import NanoEncoder
 from animatrix.train.data.recipe import DataRecipe
 from animatrix.train.data.samples import Item, Samples
 from animatrix.train.flow_model import FlowModel, Parts, build, export
@@ -88,9 +87,8 @@ class FlowTask:
             torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
             self.parts.transformer.compile_repeated_blocks(dynamic=False)
         self.samples = Samples(recipe, self.parts.encoder)
-        artist, encoder, self.drafts = self.parts.draft_artist, self.parts.encoder, None
-        if artist is not None and isinstance(encoder, NanoEncoder):
-            self.drafts = Drafts(artist, encoder, self.samples.work.cache.root)
+        cache = self.samples.work.cache.root
+        self.drafts = Drafts.of(self.parts.draft_artist, self.parts.encoder, cache)
         self._grey: dict[tuple[int, ...], Tensor] = {}
         if self.parts.fixed_tags is not None:
             self.parts.fixed_tags.to(device)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from animatrix.knowledge import Directive
 from animatrix.model.layout import PLACES, LayoutArtist, statistics
+from animatrix.model.parts import with_part
 from animatrix.model.shake import SHAKE, onset, shaken
 from animatrix.model.stand import LAYOUT
 from animatrix.model.tags import TagBatch
@@ -141,7 +142,7 @@ class LayoutTask:
         scenes: list[tuple[int, ...]] = []
         for world in data.worlds:
             count = world.count if split == "train" else HELD_OUT // len(data.worlds)
-            for index, directive, layout, shake in _shots(world, split, data, count):
+            for index, directive, layout, shake in shots_of(world, split, data, count):
                 layouts.append(layout)
                 shakes.append(shake)
                 directives.append(directive)
@@ -314,16 +315,13 @@ def with_tracks(artist: LayoutArtist, tracks: Mapping[str, Tensor]) -> LayoutArt
         return artist
     count = min(len(each) for each in tracks.values())
     frames = next(iter(tracks.values())).shape[1]
-    config = {k: v for k, v in artist.config.items() if not k.startswith("_")}
-    found = LayoutArtist(**config | {"shakes": list(tracks), "shake_tracks": [count, frames]})
-    kept = {k: v for k, v in artist.state_dict().items() if not k.startswith("shaking.")}
-    found.load_state_dict(kept, strict=False)
+    found = with_part(artist, "shaking", shakes=list(tracks), shake_tracks=[count, frames])
     assert found.shaking is not None
     found.shaking.tracks.copy_(torch.stack([each[:count] for each in tracks.values()]))
     return found
 
 
-def _shots(
+def shots_of(
     world: LayoutWorld, split: str, data: LayoutData, count: int
 ) -> Iterator[tuple[int, Directive, Tensor, Tensor]]:
     """The first ``count`` shots: number, directive, steady layout [T,LAYOUT], shake [T,2]; without those

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from animatrix.model.draft import IMPACT, DraftArtist, Strikes
+from animatrix.model.parts import with_part
 from animatrix.synthetic.effects import IMPACTS, impact
 from animatrix.train import draws
+from animatrix.train.drafts import ArtistTask, DraftData, corpus_of
 from animatrix.train.plan import Bucket, Draw, StepPlan
 from animatrix.train.recipe import Recipe, Section, TaskKind
 from animatrix.train.task import Losses
@@ -41,17 +43,6 @@ class StrikeModel(Section):
     width: PositiveInt = 32
 
 
-class StrikeData(Section):
-    """A world (:class:`animatrix.synthetic.Corpus`) and how many of its clips are drawn from."""
-
-    world: str = "little"
-    seed: int = Field(default=0, ge=0)
-    scenes: PositiveInt
-    clips: PositiveInt
-    size: tuple[PositiveInt, PositiveInt] = (160, 96)
-    frames: PositiveInt = 33
-
-
 @dataclass
 class StrikeBatch:
     """Frames and what they are struck to [N,3,H,W] in [0,1], cover of the figure [N,1,H,W], values [N,V]."""
@@ -63,7 +54,7 @@ class StrikeBatch:
     struck: Tensor
 
 
-class StrikeTask:
+class StrikeTask(ArtistTask):
     """See the module's text."""
 
     name = "strikes"
@@ -73,17 +64,11 @@ class StrikeTask:
         model, data = recipe.model, recipe.data
         torch.manual_seed(recipe.seed)
         started = DraftArtist.from_pretrained(model.start)
-        config = {k: v for k, v in started.config.items() if not k.startswith("_")}
-        self.artist = DraftArtist(**config | {"impacts": list(VALUES), "strike_width": model.width})
-        kept = {k: v for k, v in started.state_dict().items() if not k.startswith("strikes.")}
-        self.artist.load_state_dict(kept, strict=False)
+        self.artist = with_part(started, "strikes", impacts=list(VALUES), strike_width=model.width)
         self.artist.requires_grad_(False)
         _strikes(self.modules()).requires_grad_(True)
-        self.frames, self.masks = _frames(_corpus(data, "train"), data.clips)
-        self.held = _frames(_corpus(data, "tune"), HELD_OUT)
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"draft_artist": self.artist}
+        self.frames, self.masks = _frames(corpus_of(data, "train"), data.clips)
+        self.held = _frames(corpus_of(data, "tune"), HELD_OUT)
 
     def plan(self, step: int) -> StepPlan:
         rng = draws.rng(self.recipe.seed, "strikes", step)
@@ -123,27 +108,11 @@ class StrikeTask:
         whole = (255 * torch.cat(strips, 1)).byte().permute(1, 2, 0).numpy()
         cv2.imwrite(str(folder / f"{step:06d}.png"), whole[..., ::-1])
 
-    def export(self, modules: Mapping[str, nn.Module], folder: Path) -> None:
-        artist = modules["draft_artist"]
-        assert isinstance(artist, DraftArtist)
-        artist.eval().save_pretrained(folder / "draft_artist", safe_serialization=True)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
-
 
 def _strikes(modules: Mapping[str, nn.Module]) -> Strikes:
     artist = modules["draft_artist"]
     assert isinstance(artist, DraftArtist) and artist.strikes is not None
     return artist.strikes
-
-
-def _corpus(data: StrikeData, split: str) -> Corpus:
-    from animatrix.synthetic import Corpus
-
-    return Corpus(data.seed, split, data.size, data.frames, 24.0, data.world, scenes=data.scenes)
 
 
 def _frames(corpus: Corpus, clips: int) -> tuple[np.ndarray, np.ndarray]:
@@ -156,8 +125,6 @@ def _frames(corpus: Corpus, clips: int) -> tuple[np.ndarray, np.ndarray]:
         if any(value != "none" for value in corpus.request(number).values(IMPACT)):
             continue
         sample = corpus[number]
-        if sample.truth.mask is None:
-            continue
         at = draws.rng(corpus.seed, "frames", number).choice(len(sample.clip.frames), EACH, replace=False)
         frames += list(sample.clip.frames[at])
         masks += list(sample.truth.mask[at])
@@ -187,4 +154,4 @@ def _batch(
     return StrikeBatch([f"frame {i}, {VALUES[v]}" for i, v in rows], plain, cover, values, target)
 
 
-TASK = TaskKind(StrikeTask, StrikeModel, StrikeData)
+TASK = TaskKind(StrikeTask, StrikeModel, DraftData)

@@ -17,7 +17,7 @@ from animatrix.knowledge import Directive
 from animatrix.media.door import written_whole
 from animatrix.model.draft import DraftArtist, encoded
 from animatrix.model.vae import SPATIAL
-from animatrix.train.data.encoders import NanoEncoder
+from animatrix.train.data.encoders import Encoder, NanoEncoder
 
 
 class Drafts:
@@ -33,8 +33,16 @@ class Drafts:
         self.artist, self.encoder = artist.eval().requires_grad_(False), encoder
         digest = hashlib.blake2b(encoder.fingerprint.encode(), digest_size=8)
         for name, weight in sorted(artist.state_dict().items()):
-            digest.update(name.encode() + weight.float().numpy().tobytes())
+            if not name.startswith("strikes."):  # which no draft is told
+                digest.update(name.encode() + weight.float().numpy().tobytes())
         self.folder = None if cache is None else cache / "drafts" / digest.hexdigest()
+
+    @classmethod
+    def of(cls, artist: DraftArtist | None, encoder: Encoder, cache: Path | None) -> Drafts | None:
+        """Drafts, where there is an artist and an encoder of nano's latents."""
+        return (
+            cls(artist, encoder, cache) if artist is not None and isinstance(encoder, NanoEncoder) else None
+        )
 
     def latents(
         self, key: str, directive: Directive, text: Tensor, layout: Tensor, size: tuple[int, int]
